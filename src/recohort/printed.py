@@ -183,11 +183,17 @@ def parse(kind: str, text: str) -> tuple[Number, ...]:
 # same character more than once, and lengths are bounded: matching takes linear time.
 
 _INTEGER = r"(?:\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?![\d.])"
-_NUMBER = rf"(?:(?:\d{{1,3}}(?:,\d{{3}}){{1,2}}|\d{{1,9}})(?:\.\d{{1,{MOST_DECIMALS}}})?|\.\d{{1,{MOST_DECIMALS}}})"
+_FRACTION = rf"\.\d{{1,{MOST_DECIMALS}}}"
+_NUMBER = rf"(?:(?:\d{{1,3}}(?:,\d{{3}}){{1,2}}|\d{{1,9}})(?:{_FRACTION})?|{_FRACTION})"
 
-_ONES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen \
-fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+# fmt: off
+_ONES = [
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
+    "eighteen", "nineteen",
+]
+# fmt: on
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WORDS = {word: number for number, word in enumerate(_ONES)}
 for _tens, _word in enumerate(_TENS, start=2):
     _WORDS[_word] = 10 * _tens
@@ -224,7 +230,7 @@ KINDS = tuple(_FORMS)
 _PATTERNS = {
     kind: [re.compile(form, re.ASCII | re.IGNORECASE) for form in forms] for kind, forms in _FORMS.items()
 }
-_PARTS = frozenset("count denominator percent median low high rate months p".split())
+_PARTS = frozenset(["count", "denominator", "percent", "median", "low", "high", "rate", "months", "p"])
 _CLOSING = {"(": ")", "[": "]"}
 _LIKE = {
     "count": '"38" or "Twenty-six"',
@@ -245,7 +251,7 @@ def _clean(text: object) -> str:
     if not isinstance(text, str):
         raise PrintedError(f"{_show(text)} is not in quotes: quote it as printed, for trailing zeros count")
     if len(text) > LONGEST:
-        raise PrintedError(f"{_show(text)} has {len(text)} characters: at most {LONGEST} can be one printed cell")
+        raise PrintedError(f"{_show(text)} has {len(text)} characters: a printed cell has at most {LONGEST}")
     plain = re.sub(r"[‐‑‒–—−]", "-", " ".join(text.split()))
     plain = re.sub(r"(?<=\d)·(?=\d)", ".", plain)  # some journals print a raised decimal point
     if re.search(rf"\.\d{{{MOST_DECIMALS + 1}}}", plain, re.ASCII):
