@@ -34,8 +34,12 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 def compiled(function: _Function) -> _Function:
-    """Compile a function with numba: cached on disk, releasing the GIL, exact arithmetic."""
-    return cast("_Function", numba.njit(cache=True, nogil=True)(function))
+    """Compile a function with numba: cached on disk, releasing the GIL, IEEE arithmetic.
+
+    A division by zero gives an infinity instead of an exception, as in numpy; without
+    that check the kernel is a quarter faster.
+    """
+    return cast("_Function", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def rank_order(time: Ints, event: Bytes) -> Ints:
@@ -139,20 +143,23 @@ def evaluate_endpoint(
         while query < query_tick.size and query_tick[query] < now:
             survival_out[query] = survival[query_curve[query]]
             query += 1
+        happened = False
         last = first  # the patients at this tick are order[first:last]
         while last < n_patients and time[order[last]] == now:
             patient = order[last]
             if event[patient]:
+                happened = True
                 for curve in range(n_curves):
                     deaths[curve] += member[patient, curve]
             last += 1
-        _apply_events(now, at_risk, deaths, survival, median_out)
-        _add_tests(at_risk, deaths, test_a, test_b, oe_out, v_out)
+        if happened:
+            _apply_events(now, at_risk, deaths, survival, median_out)
+            _add_tests(at_risk, deaths, test_a, test_b, oe_out, v_out)
+            deaths[:] = 0
         for place in range(first, last):
             patient = order[place]
             for curve in range(n_curves):
                 at_risk[curve] -= member[patient, curve]
-        deaths[:] = 0
         first = last
     while query < query_tick.size:
         survival_out[query] = survival[query_curve[query]]
