@@ -1,0 +1,1 @@
+"""Finding patients who meet a ledger's claims, and proving where none can."""
