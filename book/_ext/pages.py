@@ -1,0 +1,142 @@
+"""Sphinx extension: what every page of the book needs besides its text.
+
+- `REPOSITORY_URL` in the environment gives repository, Binder and Colab buttons; without it there are none.
+- Each page gets a description and a title for search engines and previews: its own, or its first sentence.
+- The theme's icon script is cut down to the icons in use.
+- The published copy of a notebook knows where to fetch the repository from (see `notebooks/_colab.py`).
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from docutils import nodes
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+    from sphinx.config import Config
+    from sphinx.util.typing import ExtensionMetadata
+
+PUBLISHED_BRANCH = "gh-pages"  # the workflow pushes the built book there, notebooks in _sources/
+URL_LINE = 'os.environ.get("REPOSITORY_URL", "")'  # stands in the first cell of each notebook
+DESCRIPTION_LENGTH = 155  # characters; search engines cut longer ones
+
+
+def add_buttons(app: Sphinx, config: Config) -> None:
+    """Offer repository, Binder and Colab where the address of the repository is given."""
+    url = os.environ.get("REPOSITORY_URL", "").rstrip("/").removesuffix(".git")
+    config.html_baseurl = os.environ.get("BOOK_URL", "")
+    options = config.html_theme_options
+    if not url.startswith("https://"):
+        options.pop("repository_url", None)
+        options.pop("launch_buttons", None)
+        return
+    on_github = url.startswith("https://github.com/")
+    options["repository_url"] = url
+    options["repository_provider"] = "github" if on_github else "gitlab"
+    options["repository_branch"] = "main"
+    options["use_repository_button"] = True
+    options["launch_buttons"] = {
+        "notebook_interface": "jupyterlab",
+        "binderhub_url": "https://mybinder.org",
+        "colab_url": "https://colab.research.google.com" if on_github else "",
+    }
+
+
+def point_colab_to_the_published_notebook(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Colab opens the copy that knows the repository's address."""
+    for group in context.get("header_buttons", []):
+        for button in group.get("buttons", []):
+            if button["text"] == "Colab":
+                button["url"] = button["url"].replace("/blob/main/", f"/blob/{PUBLISHED_BRANCH}/_sources/")
+
+
+def describe(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Add the description and the preview's title to a page."""
+    tags = context.get("metatags") or ""
+    given = re.search(r'<meta [^>]*?content="([^"]*)"[^>]*?name="description"', tags) or re.search(
+        r'<meta [^>]*?name="description"[^>]*?content="([^"]*)"', tags
+    )
+    text = html.unescape(given.group(1)) if given else _first_paragraph(doctree)
+    text = html.escape(text or str(app.config.html_title))
+    if not given:
+        tags += f'<meta name="description" content="{text}" />\n'
+    title = html.escape(re.sub(r"<[^>]+>", "", context.get("title") or str(app.config.html_title)))
+    tags += (
+        f'<meta property="og:type" content="article" />\n<meta property="og:title" content="{title}" />\n'
+        f'<meta property="og:description" content="{text}" />\n'
+    )
+    context["metatags"] = tags
+
+
+def _first_paragraph(doctree: nodes.document | None) -> str:
+    """Return the first paragraph of running text, cut at a word."""
+    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
+        text = " ".join(paragraph.astext().split())
+        in_prose = isinstance(paragraph.parent, nodes.section | nodes.document)
+        if in_prose and len(text) > DESCRIPTION_LENGTH // 4:
+            if len(text) > DESCRIPTION_LENGTH:
+                text = text[: DESCRIPTION_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",;:") + "…"
+            return text
+    return ""
+
+
+ICON = re.compile(
+    r'"?(?P<name>[\w-]+)"?:\[\d+,\d+,\[(?P<aliases>[^\]]*)\],"[0-9a-f]*",(?:"[^"]*"|\[(?:"[^"]*",?)*\])\],?'
+)
+
+
+def cut_icons(output: Path) -> None:
+    """Drop the icons that no page and no script of the theme names from the theme's icon script."""
+    script = output / "_static" / "scripts" / "fontawesome.js"
+    if not script.is_file():
+        return
+    sources = [*output.rglob("*.html"), *(p for p in output.rglob("*.js") if p != script)]
+    used = set(re.findall(r"fa-([a-z0-9-]+)", " ".join(p.read_text("utf-8") for p in sources)))
+
+    def keep(icon: re.Match[str]) -> str:
+        names = {icon["name"], *re.findall(r'"([\w-]+)"', icon["aliases"])}
+        return icon.group() if names & used else ""
+
+    script.write_text(ICON.sub(keep, script.read_text("utf-8")), "utf-8")
+    for source_map in (output / "_static").rglob("*.map"):
+        source_map.unlink()
+
+
+def stamp_notebooks(folder: Path, url: str) -> list[Path]:
+    """Write the repository's address into the first cell of each notebook below `folder`."""
+    stamped = []
+    for path in sorted(folder.rglob("*.ipynb")):
+        notebook = json.loads(path.read_text("utf-8"))
+        first = notebook["cells"][0]
+        first["source"] = "".join(first["source"]).replace(URL_LINE, json.dumps(url))
+        path.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        stamped.append(path)
+    return stamped
+
+
+def finish(app: Sphinx, error: Exception | None) -> None:
+    """Tidy the built book."""
+    if error is None and app.builder.format == "html":
+        cut_icons(Path(app.outdir))
+        url = os.environ.get("REPOSITORY_URL", "")
+        if url:
+            stamp_notebooks(Path(app.outdir) / "_sources", url)
+
+
+def setup(app: Sphinx) -> ExtensionMetadata:
+    """Connect the steps above to the build."""
+    app.connect("config-inited", add_buttons)
+    app.connect("html-page-context", describe)
+    app.connect("html-page-context", point_colab_to_the_published_notebook, priority=900)
+    app.connect("build-finished", finish)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
