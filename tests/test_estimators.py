@@ -415,6 +415,17 @@ def test_rank_tests_agree_with_lifelines(random_cohorts, kind, options):
             assert ours.p_value == pytest.approx(theirs.p_value, abs=AGREE)
 
 
+def test_a_small_group_among_large_ones_keeps_its_degree_of_freedom():
+    """One patient against two groups of 300: the variance is lopsided, not singular."""
+    rng = np.random.default_rng(3)
+    time, group = rng.exponential(10, 601), np.repeat([0, 1, 2], [300, 300, 1])
+    time[-1] = 0.5
+    event = np.ones(601)
+    ours, theirs = rank_test(time, event, group), multivariate_logrank_test(time, group, event)
+    assert ours.df == 2
+    assert ours.statistic == pytest.approx(theirs.test_statistic, abs=AGREE)
+
+
 # --- the oracles themselves -------------------------------------------------------------
 
 

@@ -77,6 +77,7 @@ def test_an_interval_is_one_unit_wide(value, places, rounding):
 def test_an_exact_half_may_go_either_way():
     for text in ("72", "73"):
         assert 100 * 0.725 in unround(text)  # 72.5 but for the last bit
+    assert 72.5 + 1e-12 in unround("72")
     assert 0.145 in unround("0.14")
     assert 0.145 in unround("0.15")
 
@@ -161,6 +162,7 @@ def test_intervals_keep_to_what_is_possible(kind, text, rounding, interval):
         ("count_percent", "12 (32)", {"count": 12, "percent": 32}),
         ("count_percent", "0 (0)", {"count": 0, "percent": 0}),
         ("count_percent", "22/32 (69)", {"count": 22, "denominator": 32, "percent": 69}),
+        ("count_percent", "12/12 (100)", {"count": 12, "denominator": 12, "percent": 100}),
         ("count_percent", "Twenty-six patients (68%)", {"count": 26, "percent": 68}),
         (
             "count_percent",

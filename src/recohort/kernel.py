@@ -36,8 +36,8 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 def compiled(function: _Function) -> _Function:
     """Compile a function with numba: cached on disk, releasing the GIL, IEEE arithmetic.
 
-    A division by zero gives an infinity instead of an exception, as in numpy; without
-    that check the kernel is a quarter faster.
+    A division by zero gives an infinity instead of an exception, as in numpy: the check
+    would cost time in the innermost loops.
     """
     return cast("_Function", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
