@@ -5,32 +5,70 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-# The first Python 3.11-3.13 with venv on the path; PYTHON=... chooses another.
-CANDIDATES := python3 python3.13 python3.12 python3.11 python
-PYTHON ?= $(shell for p in $(CANDIDATES); do \
-	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-	2>/dev/null && { command -v $$p; break; }; done)
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# The first Python 3.11-3.13 that can make an environment with pip in it; PYTHON=... chooses another.
+FITS := import sys, venv, importlib.util as u; \
+	sys.exit(not ((3, 11) <= sys.version_info < (3, 14) and (u.find_spec("ensurepip") or u.find_spec("pip"))))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c '$(FITS)' 2>/dev/null && command -v $$p && break; done)
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.]+):.*## */\1|/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# `.venv` is up to date when its stamp is newer than the lock and the package's metadata.
-.PHONY: .venv
-.venv: $(VENV)/.ready ## make the virtual environment from requirements.lock
+.PHONY: book
+book: $(VENV)/.ready ## build the book into _build/html; any warning is an error
+	$(BIN)/jupyter-book build . --all -W -n --keep-going
 
-$(VENV)/.ready: requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "make: no Python 3.11-3.13 with venv found; install one or say PYTHON=/path/to/python" >&2; exit 1; }
-	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+.PHONY: test
+test: $(VENV)/.ready ## lint, types and tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+	$(BIN)/mypy
+	$(BIN)/pytest -m "not browser and not r" --benchmark-skip
+
+.PHONY: browser
+browser: $(VENV)/.ready ## look at the built book in Chromium; screenshots go to _build/screenshots
+	$(BIN)/pytest -m browser
+
+.PHONY: bench
+bench: $(VENV)/.ready ## time the kernel beside other packages
+	$(BIN)/pytest --benchmark-only
+
+.PHONY: links
+links: $(VENV)/.ready ## ask whether the links to other sites still lead somewhere
+	$(BIN)/jupyter-book build . --builder linkcheck
+
+.PHONY: clean
+clean: ## remove what was built, keep the environment
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find src tests book -name __pycache__ -prune -exec rm -rf {} +
 
 UV_OPTIONS := --all-extras --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-annotate --no-strip-extras --no-emit-index-url
 
 .PHONY: lock
-lock: ## resolve requirements.lock anew (uv comes from a throwaway environment)
+lock: ## resolve requirements.lock and environment.yml anew
 	@t=$$(mktemp -d) && trap 'rm -rf "$$t"' EXIT && \
 	$(PYTHON) -m venv $$t && $$t/bin/pip install --quiet uv && \
 	$$t/bin/uv pip compile pyproject.toml $(UV_OPTIONS) --upgrade --quiet -o requirements.lock
+	$(PYTHON) .ci/environment.py
+
+.PHONY: .venv
+.venv: $(VENV)/.ready ## make the environment from requirements.lock, anew when the lock has changed
+
+# Where Debian's python3-venv is missing, the system's pip puts pip into the environment.
+$(VENV)/.locked: requirements.lock
+	@test -n "$(PYTHON)" || { echo "make: found no Python 3.11-3.13 with venv and pip; install one" \
+		"(Debian: python3-venv) or say make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -m venv --clear --without-pip $(VENV)
+	@$(BIN)/python -m ensurepip --default-pip >/dev/null 2>&1 || \
+		$(PYTHON) -m pip --quiet --python $(BIN)/python install pip
+	$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.ready: $(VENV)/.locked pyproject.toml
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
