@@ -24,7 +24,17 @@ from recohort.conditions import Condition, Level, Levels, Population
 from recohort.ledger import Claim, Ledger
 from recohort.ledger_checks import allowed_levels
 
-__all__ = ["Curve", "Problem", "Query", "SizeTarget", "Test", "Track", "UnsupportedClaim", "build"]
+__all__ = [
+    "Curve",
+    "Problem",
+    "Query",
+    "SizeTarget",
+    "Test",
+    "Track",
+    "UnsupportedClaim",
+    "build",
+    "curves_of",
+]
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -38,10 +48,8 @@ MAX_TYPES = 4096
 COUNTS = ("count", "percent", "count_percent")
 SURVIVAL = ("survival", "median_survival", "follow_up", "p_value")
 
-PatientType = tuple[tuple[str, Level | None], ...]
 
-
-class UnsupportedClaim(ValueError):
+class UnsupportedClaim(ValueError):  # noqa: N818 - named as what it is
     """A claim that the checker can test but the solver cannot yet aim at."""
 
 
@@ -187,28 +195,32 @@ class Problem:
         types : bool array, shape (n_types,), optional
             Keep only demands whose curves lie within these types.
         """
+        return tuple(self._track(*key, types) for key in self.track_keys)
 
-        def inside(*curves: Curve) -> bool:
-            return types is None or not any((self.members(c) & ~types).any() for c in curves)
+    @cached_property
+    def track_keys(self) -> tuple[tuple[int, bool], ...]:
+        """Endpoint index and direction of each track."""
+        curves = [c for demand in self.demands() for c in curves_of(demand)]
+        return tuple(sorted({(self.endpoints.index(c.endpoint), c.reverse) for c in curves}))
 
-        queries = [q for q in self.queries if inside(q.curve)]
-        tests = [t for t in self.tests if inside(t.a, t.b)]
-        sizes = [s for s in self.sizes if inside(s.curve)]
-        keys = sorted({(self.endpoints.index(c.endpoint), c.reverse) for d in self.demands() for c in _curves(d)})
-        return tuple(self._track(e, reverse, queries, tests, sizes) for e, reverse in keys)
-
-    def _track(
-        self, endpoint: int, reverse: bool, queries: list[Query], tests: list[Test], sizes: list[SizeTarget]
-    ) -> Track:
+    def demands_of(
+        self, endpoint: int, reverse: bool, types: npt.NDArray[np.bool_] | None = None
+    ) -> tuple[list[Query], list[Test], list[SizeTarget]]:
+        """Demands of one track, in the order of its arrays, kept to curves within `types`."""
         name = self.endpoints[endpoint]
 
-        def here(curve: Curve) -> bool:
-            return curve.endpoint == name and curve.reverse == reverse
+        def here(demand: Query | Test | SizeTarget) -> bool:
+            curves = curves_of(demand)
+            mine = curves[0].endpoint == name and curves[0].reverse == reverse
+            return mine and (types is None or not any((self.members(c) & ~types).any() for c in curves))
 
-        mine_q = sorted((q for q in queries if here(q.curve)), key=lambda q: q.tick)
-        mine_t = [t for t in tests if here(t.a)]
-        mine_s = [s for s in sizes if here(s.curve)]
-        curves = list(dict.fromkeys(c for d in (*mine_q, *mine_t, *mine_s) for c in _curves(d)))
+        queries = sorted((q for q in self.queries if here(q)), key=lambda q: q.tick)
+        return queries, [t for t in self.tests if here(t)], [s for s in self.sizes if here(s)]
+
+    def _track(self, endpoint: int, reverse: bool, types: npt.NDArray[np.bool_] | None) -> Track:
+        mine_q, mine_t, mine_s = self.demands_of(endpoint, reverse, types)
+        demands: list[Query | Test | SizeTarget] = [*mine_q, *mine_t, *mine_s]
+        curves = list(dict.fromkeys(c for d in demands for c in curves_of(d)))
         index = {curve: k for k, curve in enumerate(curves)}
         member = np.zeros((len(self.types), len(curves)), np.uint8)
         for curve, k in index.items():
@@ -278,7 +290,9 @@ class Problem:
             tie([name, *attribute.where.attributes, *(a for c in derived for a in c.attributes)])
         for rule in self.ledger.rules:
             tie([*rule.when.attributes, *rule.then.attributes])
-        return [tuple(n for n in self.attributes if label[n] == value) for value in sorted(set(label.values()))]
+        return [
+            tuple(n for n in self.attributes if label[n] == value) for value in sorted(set(label.values()))
+        ]
 
 
 def build(ledger: Ledger) -> Problem:
@@ -323,7 +337,8 @@ def build(ledger: Ledger) -> Problem:
     )
 
 
-def _curves(demand: Query | Test | SizeTarget) -> tuple[Curve, ...]:
+def curves_of(demand: Query | Test | SizeTarget) -> tuple[Curve, ...]:
+    """Curves that a demand speaks of."""
     return (demand.a, demand.b) if isinstance(demand, Test) else (demand.curve,)
 
 
@@ -412,7 +427,7 @@ def _possible(ledger: Ledger, kind: dict[str, Level | None]) -> bool:
     for name, value in kind.items():
         attribute = ledger.attributes[name]
         if value is None and not attribute.may_be_empty:
-            # an empty cell means that the attribute does not apply, so its condition must be able to fail
+            # an empty cell means "does not apply", so its condition must be able to fail
             sure = all(
                 isinstance(test, Levels) and allowed.get(other, frozenset([None])) <= frozenset(test.levels)
                 for other, test in attribute.where.tests
@@ -423,7 +438,7 @@ def _possible(ledger: Ledger, kind: dict[str, Level | None]) -> bool:
 
 
 def _restricted_counts(ledger: Ledger, names: frozenset[str]) -> Iterator[Condition]:
-    """The counted conditions of a ledger, each cut down to the given attributes."""
+    """Yield the counted conditions of a ledger, each cut down to the given attributes."""
     seen: set[Condition] = set()
     for claim in ledger.claims:
         if claim.kind in COUNTS:
@@ -442,7 +457,7 @@ def _restricted_counts(ledger: Ledger, names: frozenset[str]) -> Iterator[Condit
 
 
 def _forbidden(ledger: Ledger) -> Ints:
-    """Ticks on which no time may fall, so that "at 24 months" has one meaning; none where ties are allowed."""
+    """Ticks on which no time may fall, so that "at 24 months" has one meaning (ties allowed: none)."""
     if ledger.convention("ties") != "distinct":
         return np.zeros(0, np.int64)
     months = set()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -25,11 +24,13 @@ __all__ = ["Rules", "Schedule", "State", "anneal", "losses"]
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
+Random = np.random.Generator
 
 MISSED = 0.25
 """Loss of any missed demand, on top of how far it is missed."""
 RATE_SCALE = 0.08
 Z_SCALE = 0.5
+SIZE_SCALE = 2.0
 CAP = 2.0
 
 
@@ -74,6 +75,8 @@ class _Work(NamedTuple):
     median: Ints
     oe: Floats
     v: Floats
+    event: Bytes
+    penalty: Floats
 
 
 @compiled
@@ -85,18 +88,24 @@ def _allocate(track: Track, n_patients: int) -> _Work:
         np.zeros(n_curves, np.int64),
         np.zeros(track.test_a.size),
         np.zeros(track.test_a.size),
+        np.zeros(n_patients, np.uint8),
+        np.zeros(track.query_tick.size + track.test_a.size + track.size_curve.size),
     )
 
 
 @compiled
-def _fill_member(track: Track, work: _Work, state: State, patient: int) -> None:
+def _fill_member(track: Track, work: _Work, state: State, patient: int) -> bool:
+    """Write a patient's row of curve memberships; return whether it changed."""
     kind = state.types[patient]
+    changed = False
     for curve in range(track.member.shape[1]):
         inside = track.member[kind, curve]
         if inside and track.landmark_endpoint[curve] >= 0:
             landmark = track.landmark_endpoint[curve]
-            inside = state.time[landmark, patient] >= track.landmark_tick[curve]
+            inside = np.uint8(state.time[landmark, patient] >= track.landmark_tick[curve])
+        changed = changed or work.member[patient, curve] != inside
         work.member[patient, curve] = inside
+    return changed
 
 
 @compiled
@@ -105,35 +114,35 @@ def _penalty(excess: float, scale: float) -> float:
 
 
 @compiled
-def _track_loss(track: Track, work: _Work, order: Ints, state: State, out: Floats) -> float:
-    """Loss of one track; `out` gets one penalty per query, then per test, then per size."""
-    event = state.event[track.endpoint]
-    if track.reverse:
-        event = (1 - event).astype(np.uint8)
+def _track_loss(track: Track, work: _Work, order: Ints, state: State) -> float:
+    """Loss of one track; `work.penalty` gets one entry per query, then per test, then per size."""
+    n = order.size
+    for patient in range(n):
+        work.event[patient] = state.event[track.endpoint, patient] != track.reverse
     evaluate_endpoint(
-        order, state.time[track.endpoint], event, work.member, track.query_curve, track.query_tick,
+        order, state.time[track.endpoint], work.event, work.member, track.query_curve, track.query_tick,
         track.test_a, track.test_b, work.survival, work.median, work.oe, work.v,
     )  # fmt: skip
     total = 0.0
     place = 0
     for q in range(track.query_tick.size):
         s = work.survival[q]
-        out[place] = _penalty(max(track.query_low[q] - s, s - track.query_high[q]), RATE_SCALE)
-        total += out[place]
+        work.penalty[place] = _penalty(max(track.query_low[q] - s, s - track.query_high[q]), RATE_SCALE)
+        total += work.penalty[place]
         place += 1
     for t in range(track.test_a.size):
         z = 0.0
         if work.v[t] > 0:
             z = abs(work.oe[t]) / np.sqrt(work.v[t])
-        out[place] = _penalty(max(track.z_low[t] - z, z - track.z_high[t]), Z_SCALE)
-        total += out[place]
+        work.penalty[place] = _penalty(max(track.z_low[t] - z, z - track.z_high[t]), Z_SCALE)
+        total += work.penalty[place]
         place += 1
     for k in range(track.size_curve.size):
         size = 0
-        for patient in range(order.size):
+        for patient in range(n):
             size += work.member[patient, track.size_curve[k]]
-        out[place] = _penalty(abs(size - track.size_target[k]), 2.0)
-        total += out[place]
+        work.penalty[place] = _penalty(abs(size - track.size_target[k]), SIZE_SCALE)
+        total += work.penalty[place]
         place += 1
     return total
 
@@ -156,19 +165,25 @@ def _place(order: Ints, time: Ints, patient: int) -> None:
 
 
 @compiled
-def _fresh_tick(rules: Rules, state: State, endpoint: int, patient: int) -> int:
+def _below(random: Random, n: int) -> int:
+    """Draw a whole number from 0 to n - 1."""
+    return int(random.random() * n)
+
+
+@compiled
+def _fresh_tick(random: Random, rules: Rules, state: State, endpoint: int, patient: int) -> int:
     """Draw a new tick: near the old one, beside another patient's, or anywhere."""
-    pick = np.random.random()
+    pick = random.random()
     if pick < 0.4:
-        step = 1 + int(30 * np.random.random() ** 3)
-        tick = state.time[endpoint, patient] + (step if np.random.random() < 0.5 else -step)
+        step = 1 + int(30 * random.random() ** 3)
+        tick = state.time[endpoint, patient] + (step if random.random() < 0.5 else -step)
     elif pick < 0.7:
-        other = np.random.randint(state.types.size)
-        tick = state.time[np.random.randint(state.time.shape[0]), other]
-        tick += 1 if np.random.random() < 0.5 else -1
+        other = _below(random, state.types.size)
+        tick = state.time[_below(random, state.time.shape[0]), other]
+        tick += 1 if random.random() < 0.5 else -1
     else:
-        tick = rules.first + int((rules.horizon - rules.first) * np.random.random())
-    return min(max(tick, rules.first), rules.last)
+        tick = rules.first + int((rules.horizon - rules.first) * random.random())
+    return int(min(max(tick, rules.first), rules.last))
 
 
 @compiled
@@ -204,12 +219,12 @@ def _nest(rules: Rules, state: State, patient: int) -> None:
 
 
 @compiled
-def _change_one(rules: Rules, state: State, patient: int) -> None:
+def _change_one(random: Random, rules: Rules, state: State, patient: int) -> None:
     """Change one patient's time or event at one endpoint."""
-    endpoint = np.random.randint(rules.parent.size)
-    tick = _fresh_tick(rules, state, endpoint, patient)
-    toggles = np.random.random() < 0.35
-    moves = not toggles or np.random.random() < 0.5
+    endpoint = _below(random, rules.parent.size)
+    tick = _fresh_tick(random, rules, state, endpoint, patient)
+    toggles = random.random() < 0.35
+    moves = not toggles or random.random() < 0.5
     if toggles:
         state.event[endpoint, patient] = 1 - state.event[endpoint, patient]
     outer = rules.parent[endpoint]
@@ -230,7 +245,7 @@ def _change_one(rules: Rules, state: State, patient: int) -> None:
         # no longer a death: an inner event at the same time goes with it, half of the time
         for inner in range(rules.parent.size):
             together = state.time[inner, patient] == state.time[endpoint, patient]
-            if rules.parent[inner] == endpoint and together and np.random.random() < 0.5:
+            if rules.parent[inner] == endpoint and together and random.random() < 0.5:
                 state.event[inner, patient] = 0
     _nest(rules, state, patient)
 
@@ -244,13 +259,13 @@ def _copy_patient(source: State, target: State, patient: int) -> None:
 
 
 @compiled
-def _exchange(rules: Rules, state: State, first: int, second: int) -> bool:
+def _exchange(random: Random, rules: Rules, state: State, first: int, second: int) -> bool:
     """Let two patients trade attributes if some allowed exchange fits their types."""
     u, v = state.types[first], state.types[second]
     n = rules.exchanges.shape[0]
     if n == 0 or u == v:
         return False
-    start = np.random.randint(n)
+    start = _below(random, n)
     for k in range(n):
         row = rules.exchanges[(start + k) % n]
         if row[0] == u and row[1] == v:
@@ -272,16 +287,16 @@ def _swap_outcomes(state: State, first: int, second: int) -> None:
 
 
 @compiled
-def _propose(rules: Rules, state: State, touched: Ints) -> bool:
+def _propose(random: Random, rules: Rules, state: State, touched: Ints) -> bool:
     """Change one or two patients in place; `touched` gets their indices. False: nothing legal came out."""
     n = state.types.size
-    first = np.random.randint(n)
-    second = np.random.randint(n)
+    first = _below(random, n)
+    second = _below(random, n)
     touched[0], touched[1] = first, second
-    pick = np.random.random()
+    pick = random.random()
     if pick < 0.72:
         touched[1] = first
-        _change_one(rules, state, first)
+        _change_one(random, rules, state, first)
         return _legal(rules, state, first)
     if first == second:
         return False
@@ -290,63 +305,90 @@ def _propose(rules: Rules, state: State, touched: Ints) -> bool:
             return False
         _swap_outcomes(state, first, second)
         return True
-    return _exchange(rules, state, first, second)
+    return _exchange(random, rules, state, first, second)
 
 
 @compiled
-def _all_losses(tracks: tuple[Track, ...], works: tuple[_Work, ...], orders: Ints, state: State,
-                out: tuple[Floats, ...], loss: Floats) -> float:  # fmt: skip
-    total = 0.0
-    for k in range(len(tracks)):
-        loss[k] = _track_loss(tracks[k], works[k], orders[tracks[k].endpoint], state, out[k])
-        total += loss[k]
-    return total
+def _settle(
+    tracks: tuple[Track, ...],
+    works: tuple[_Work, ...],
+    orders: Ints,
+    state: State,
+    old: State,
+    touched: Ints,
+    stale: Bytes,
+) -> None:
+    """Bring orders and memberships up to date with the touched patients; mark the tracks they concern."""
+    stale[:] = 0
+    for t in range(touched.size):
+        patient = touched[t]
+        for endpoint in range(state.time.shape[0]):
+            _place(orders[endpoint], state.time[endpoint], patient)
+        for k in range(len(tracks)):
+            e = tracks[k].endpoint
+            moved = state.time[e, patient] != old.time[e, patient]
+            turned = state.event[e, patient] != old.event[e, patient]
+            if _fill_member(tracks[k], works[k], state, patient) or moved or turned:
+                stale[k] = 1
 
 
-@numba.njit(cache=True, nogil=True)
-def _run(tracks, works, outs, rules, state, orders, schedule, seed):  # type: ignore[no-untyped-def]
+@compiled
+def _keep(source: State, target: State, touched: Ints) -> None:
+    for t in range(touched.size):
+        _copy_patient(source, target, touched[t])
+
+
+@compiled
+def _run(
+    tracks: tuple[Track, ...],
+    works: tuple[_Work, ...],
+    rules: Rules,
+    state: State,
+    orders: Ints,
+    schedule: Schedule,
+    random: Random,
+) -> tuple[float, int]:
     """Anneal `state` in place towards zero loss; return (loss, steps taken)."""
-    np.random.seed(seed)
-    n = state.types.size
-    for track in range(len(tracks)):
-        for patient in range(n):
-            _fill_member(tracks[track], works[track], state, patient)
-    loss = np.zeros(len(tracks))
-    current = _all_losses(tracks, works, orders, state, outs, loss)
+    n_tracks = len(tracks)
+    for k in range(n_tracks):
+        for patient in range(state.types.size):
+            _fill_member(tracks[k], works[k], state, patient)
+    loss, new_loss = np.zeros(n_tracks), np.zeros(n_tracks)
+    for k in range(n_tracks):
+        loss[k] = _track_loss(tracks[k], works[k], orders[tracks[k].endpoint], state)
+    current = loss.sum()
     old = State(state.types.copy(), state.time.copy(), state.event.copy())
     best = State(state.types.copy(), state.time.copy(), state.event.copy())
     lowest = current
-    touched = np.zeros(2, np.int64)
+    touched, stale = np.zeros(2, np.int64), np.zeros(n_tracks, np.uint8)
     step = 0
     while step < schedule.steps and lowest > 0:
         step += 1
         temperature = schedule.hot + (schedule.cold - schedule.hot) * (step / schedule.steps)
-        legal = _propose(rules, state, touched)
-        new = current
-        if legal:
-            for t in range(2):
-                for endpoint in range(state.time.shape[0]):
-                    _place(orders[endpoint], state.time[endpoint], touched[t])
-                for track in range(len(tracks)):
-                    _fill_member(tracks[track], works[track], state, touched[t])
-            new = _all_losses(tracks, works, orders, state, outs, loss)
+        if not _propose(random, rules, state, touched):
+            _keep(old, state, touched)
+            continue
         # accept with a probability that falls off like exp(-delta/T), without an exponential
-        if legal and new - current <= temperature * 4.0 * np.random.random() ** 3:
+        bound = current + temperature * 4.0 * random.random() ** 3
+        _settle(tracks, works, orders, state, old, touched, stale)
+        new = 0.0
+        for k in range(n_tracks):
+            new += 0.0 if stale[k] else loss[k]
+        for k in range(n_tracks):
+            new_loss[k] = loss[k]
+            if stale[k] and new <= bound:
+                new_loss[k] = _track_loss(tracks[k], works[k], orders[tracks[k].endpoint], state)
+                new += new_loss[k]
+        if new <= bound:
             current = new
-            for t in range(2):
-                _copy_patient(state, old, touched[t])
+            loss[:] = new_loss
+            _keep(state, old, touched)
             if current < lowest:
                 lowest = current
                 best.types[:], best.time[:], best.event[:] = state.types, state.time, state.event
         else:
-            for t in range(2):
-                _copy_patient(old, state, touched[t])
-            if legal:
-                for t in range(2):
-                    for endpoint in range(state.time.shape[0]):
-                        _place(orders[endpoint], state.time[endpoint], touched[t])
-                    for track in range(len(tracks)):
-                        _fill_member(tracks[track], works[track], state, touched[t])
+            _keep(old, state, touched)
+            _settle(tracks, works, orders, state, old, touched, stale)
     state.types[:], state.time[:], state.event[:] = best.types, best.time, best.event
     return lowest, step
 
@@ -365,7 +407,6 @@ def anneal(
         Where to start; it is not changed.
     schedule : Schedule
     seed : int
-        Nonnegative, below 2**32.
 
     Returns
     -------
@@ -374,9 +415,8 @@ def anneal(
     """
     mine = State(state.types.copy(), state.time.copy(), state.event.copy())
     works = tuple(_allocate(track, mine.types.size) for track in tracks)
-    outs = tuple(np.zeros(_n_demands(track)) for track in tracks)
     orders = np.argsort(mine.time, axis=1, kind="stable").astype(np.int64)
-    loss, steps = _run(tracks, works, outs, rules, mine, orders, schedule, seed)
+    loss, steps = _run(tracks, works, rules, mine, orders, schedule, np.random.default_rng(seed))
     return mine, float(loss), int(steps)
 
 
@@ -388,11 +428,6 @@ def losses(tracks: tuple[Track, ...], state: State) -> list[Floats]:
         work = _allocate(track, state.types.size)
         for patient in range(state.types.size):
             _fill_member(track, work, state, patient)
-        out = np.zeros(_n_demands(track))
-        _track_loss(track, work, orders[track.endpoint], state, out)
-        result.append(out)
+        _track_loss(track, work, orders[track.endpoint], state)
+        result.append(work.penalty)
     return result
-
-
-def _n_demands(track: Track) -> int:
-    return track.query_tick.size + track.test_a.size + track.size_curve.size
