@@ -27,10 +27,11 @@ test: $(VENV)/.ready ## lint, types and tests
 	$(BIN)/ruff format --check
 	$(BIN)/codespell
 	$(BIN)/mypy
-	$(BIN)/pytest -m "not browser and not r" --benchmark-skip
+	$(BIN)/pytest --benchmark-skip
 
 .PHONY: browser
 browser: $(VENV)/.ready ## look at the built book in Chromium; screenshots go to _build/screenshots
+	@test -f _build/html/index.html || $(MAKE) book
 	$(BIN)/pytest -m browser
 
 .PHONY: bench
