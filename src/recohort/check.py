@@ -92,7 +92,7 @@ def compute(claim: Claim, cohort: pd.DataFrame, ledger: Ledger) -> tuple[float, 
 def survival_columns(
     cohort: pd.DataFrame, ledger: Ledger, endpoint: str
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Times and event indicators of an endpoint, each of shape (n_patients,)."""
+    """Return times and event indicators of an endpoint, each of shape (n_patients,)."""
     spec = ledger.endpoints[endpoint]
     return cohort[spec.time].to_numpy(dtype=float), cohort[spec.event].to_numpy(dtype=np.int64)
 
@@ -136,9 +136,7 @@ class _View:
 
 def _check_claim(view: _View, claim: Claim) -> list[Row]:
     if claim.kind == "context":
-        return [
-            Row(claim.id, "context", claim.at, claim.printed, "", None, "", "context", claim.note or "")
-        ]
+        return [Row(claim.id, "context", claim.at, claim.printed, "", None, "", "context", claim.note or "")]
     default = str(view.ledger.convention("rounding"))
     as_printed = _values(view, claim, None)
     reading = claim.read_as
@@ -152,11 +150,22 @@ def _check_claim(view: _View, claim: Claim) -> list[Row]:
         if value in number.interval(default):
             verdict = "reproduced"
         elif reading and read_value in read.interval(rounding):
-            verdict, value = "reproduced as read", read_value
+            verdict = "reproduced as read"
+        shown = read_value if verdict == "reproduced as read" else value
         text = _reading_text(claim, number, read, verdict)
         because = (claim.because or "") if text else ""
         rows.append(
-            Row(claim.id, number.part, claim.at, number.text, text, value, _text(value, number), verdict, because)
+            Row(
+                claim.id,
+                number.part,
+                claim.at,
+                number.text,
+                text,
+                shown,
+                _text(shown, number),
+                verdict,
+                because,
+            )
         )
     return rows
 
@@ -207,7 +216,9 @@ def _values(view: _View, claim: Claim, month: float | None) -> tuple[float, ...]
 
 
 def _counts(view: _View, claim: Claim) -> tuple[float, ...]:
-    whole = int(view.members(view.ledger.population(claim.model_copy(update={"where": Condition()}), claim.of)).sum())
+    whole = int(
+        view.members(view.ledger.population(claim.model_copy(update={"where": Condition()}), claim.of)).sum()
+    )
     part = int(view.members(view.ledger.population(claim, claim.of)).sum())
     values = {
         "count": float(part),

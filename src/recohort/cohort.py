@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,17 +12,26 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from recohort.conditions import Condition, Levels, Population
-from recohort.ledger import Attribute, Endpoint, Ledger
+from recohort.conditions import Condition, Level, Levels, Population
+from recohort.csv_file import parse_csv, parse_number
+from recohort.files import read_text, shown, write_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from recohort.ledger import Attribute, Derivation, Endpoint, Ledger
 
 __all__ = ["SOURCE", "CohortError", "columns", "members", "read", "schema", "validate", "write", "write_text"]
 
 SOURCE = "reconstructed"
 """What the last column says in every row: these are not real patients."""
 
-MAX_BYTES = 20_000_000
+MAX_BYTES = 5_000_000
 GRID_SLACK = 1e-6
 BoolArray = npt.NDArray[np.bool_]
+Table = dict[str, list[str]]
+RowRule = Callable[[pd.DataFrame], BoolArray]
+"""Takes a cohort, returns which patients keep the rule."""
 
 
 class CohortError(ValueError):
@@ -80,8 +88,13 @@ def schema(ledger: Ledger) -> pa.DataFrameSchema:
         checked[endpoint.event] = pa.Column(
             int, pa.Check.isin([0, 1], error=f"{endpoint.event} must be 0 or 1")
         )
-    rules = [pa.Check(holds, error=message) for message, holds in _row_rules(ledger)]
+    rules = [pa.Check(_as_series(kept), error=message) for message, kept in _row_rules(ledger)]
     return pa.DataFrameSchema(checked, checks=rules)
+
+
+def _as_series(kept: RowRule) -> Callable[[pd.DataFrame], pd.Series[bool]]:
+    """Give a rule the shape that pandera expects."""
+    return lambda frame: pd.Series(kept(frame), index=frame.index)
 
 
 def _attribute_column(name: str, attribute: Attribute) -> pa.Column:
@@ -102,72 +115,87 @@ def _dtype(attribute: Attribute) -> str:
     return "Int64" if all(isinstance(level, int) for level in attribute.levels or ()) else "object"
 
 
-RowRule = Callable[[pd.DataFrame], "pd.Series[bool]"]
-
-
 def _row_rules(ledger: Ledger) -> Iterator[tuple[str, RowRule]]:
-    """Each rule per patient: what it says when broken, and the rows that keep it."""
-
-    def holds(frame: pd.DataFrame, condition: Condition) -> BoolArray:
-        return members(frame, condition, ledger)
-
-    def series(frame: pd.DataFrame, kept: BoolArray) -> pd.Series[bool]:
-        return pd.Series(kept, index=frame.index)
-
+    """Each rule per patient: what it says when broken, and who keeps it."""
     for name, attribute in ledger.attributes.items():
-
-        def applies(f: pd.DataFrame, name: str = name, a: Attribute = attribute) -> pd.Series[bool]:
-            return series(f, holds(f, a.where) | f[name].isna().to_numpy())
-
-        def filled(f: pd.DataFrame, name: str = name, a: Attribute = attribute) -> pd.Series[bool]:
-            return series(f, ~holds(f, a.where) | f[name].notna().to_numpy())
-
-        yield f"{name} must be empty unless {attribute.where}", applies
-        if not attribute.may_be_empty:
-            yield f"{name} is missing", filled
+        yield from _applicability_rules(ledger, name, attribute)
         if attribute.derived is not None:
-
-            def derived(f: pd.DataFrame, name: str = name, a: Attribute = attribute) -> pd.Series[bool]:
-                rule = a.derived
-                assert rule is not None
-                any_of = np.logical_or.reduce([holds(f, c) for c in rule.any_of])
-                expected = np.where(any_of, np.array(rule.level, object), np.array(rule.otherwise, object))
-                return series(f, ~holds(f, a.where) | (f[name].to_numpy(dtype=object) == expected))
-
-            yield f"{name} does not follow from the attributes it is derived from", derived
+            yield from _derived_rules(ledger, name, attribute.where, attribute.derived)
     for rule in ledger.rules:
-
-        def kept(f: pd.DataFrame, when: Condition = rule.when, then: Condition = rule.then) -> pd.Series[bool]:
-            return series(f, ~holds(f, when) | holds(f, then))
-
-        yield f"{rule.when} means {rule.then}", kept
+        yield f"with {rule.when} a patient must have {rule.then}", _implies(ledger, rule.when, rule.then)
     for name, attribute in ledger.attributes.items():
         if attribute.not_after is not None:
-            end = ledger.endpoints[attribute.not_after].time
-
-            def before(f: pd.DataFrame, name: str = name, end: str = end) -> pd.Series[bool]:
-                late = f[name].astype("Float64") > f[end] + GRID_SLACK
-                return ~late.fillna(False).astype(bool)
-
-            yield f"{name} must not be after {end}", before
+            yield _not_after_rule(name, ledger.endpoints[attribute.not_after].time)
     for endpoint in ledger.endpoints.values():
         if endpoint.not_after is not None:
             yield from _nesting_rules(endpoint, ledger.endpoints[endpoint.not_after])
+
+
+def _implies(ledger: Ledger, when: Condition, then: Condition) -> RowRule:
+    return lambda frame: ~members(frame, when, ledger) | members(frame, then, ledger)
+
+
+def _applicability_rules(ledger: Ledger, name: str, attribute: Attribute) -> Iterator[tuple[str, RowRule]]:
+    """Rules on who has an empty cell."""
+
+    def filled(frame: pd.DataFrame) -> BoolArray:
+        return frame[name].notna().to_numpy(dtype=bool)
+
+    yield (
+        f"{name} must be empty: it applies only to {attribute.where}",
+        lambda frame: members(frame, attribute.where, ledger) | ~filled(frame),
+    )
+    if not attribute.may_be_empty:
+        yield (
+            f"{name} is empty, but it applies to {attribute.where}",
+            lambda frame: ~members(frame, attribute.where, ledger) | filled(frame),
+        )
+
+
+def _derived_rules(
+    ledger: Ledger, name: str, where: Condition, derived: Derivation
+) -> Iterator[tuple[str, RowRule]]:
+    """Rules for an attribute that follows from others."""
+
+    def is_level(level: Level) -> Condition:
+        return Condition(((name, Levels((level,))),))
+
+    for reason in derived.any_of:
+        rule = _implies(ledger, where & reason, is_level(derived.level))
+        yield f"{name} must be {derived.level}: it follows from {reason}", rule
+
+    def otherwise(frame: pd.DataFrame) -> BoolArray:
+        caused = [members(frame, reason, ledger) for reason in derived.any_of]
+        expected = members(frame, is_level(derived.otherwise), ledger)
+        return np.array(~members(frame, where, ledger) | np.any(caused, axis=0) | expected, dtype=bool)
+
+    yield f"{name} must be {derived.otherwise}: nothing makes it {derived.level}", otherwise
+
+
+def _not_after_rule(name: str, end: str) -> tuple[str, RowRule]:
+    def kept(frame: pd.DataFrame) -> BoolArray:
+        value = frame[name].to_numpy(dtype=float, na_value=np.nan)
+        late = value > frame[end].to_numpy(dtype=float) + GRID_SLACK  # False for an empty cell
+        return np.logical_not(late)
+
+    return f"{name} must not be after {end}", kept
 
 
 def _nesting_rules(inner: Endpoint, outer: Endpoint) -> Iterator[tuple[str, RowRule]]:
     """Rules for an endpoint that lies within another (relapse-free within overall survival)."""
     yield (
         f"{inner.time} must not be after {outer.time}",
-        lambda f: f[inner.time] <= f[outer.time] + GRID_SLACK,
+        lambda f: (f[inner.time] <= f[outer.time] + GRID_SLACK).to_numpy(dtype=bool),
     )
     yield (
-        f"{outer.event} = 1 must be an event for {inner.event} too",
-        lambda f: (f[outer.event] == 0) | (f[inner.event] == 1),
+        f"{outer.event} is 1, so {inner.event} must be 1 too",
+        lambda f: ((f[outer.event] == 0) | (f[inner.event] == 1)).to_numpy(dtype=bool),
     )
     yield (
-        f"without {inner.event}, {inner.time} and {outer.time} must be the same last contact",
-        lambda f: (f[inner.event] == 1) | ((f[inner.time] - f[outer.time]).abs() < GRID_SLACK),
+        f"{inner.event} is 0, so {inner.time} and {outer.time} must be the same last contact",
+        lambda f: ((f[inner.event] == 1) | ((f[inner.time] - f[outer.time]).abs() < GRID_SLACK)).to_numpy(
+            dtype=bool
+        ),
     )
 
 
@@ -179,7 +207,7 @@ def read(path: str | Path, ledger: Ledger) -> pd.DataFrame:
     path : str or Path
         UTF-8, comma-separated, with a header row; an empty cell means "does not apply".
     ledger : Ledger
-        Says which columns there are and what they may hold.
+        Says which columns there are and what they may hold. Further columns are left out.
 
     Returns
     -------
@@ -191,25 +219,11 @@ def read(path: str | Path, ledger: Ledger) -> pd.DataFrame:
     CohortError
         With one line: file, row and patient, what is wrong.
     """
-    file = Path(path)
     try:
-        if not file.is_file():
-            raise CohortError(f"{path}: no such file; give the path of a cohort (CSV)")
-        if file.stat().st_size > MAX_BYTES:
-            raise CohortError(f"{path}: larger than {MAX_BYTES // 1_000_000} MB; a cohort is a short table")
-        raw = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8", index_col=False)
-    except UnicodeDecodeError:
-        raise CohortError(f"{path}: not UTF-8; save the file in UTF-8") from None
-    except pd.errors.EmptyDataError:
-        raise CohortError(f"{path}: the file is empty; it should hold a header row and patients") from None
-    except (pd.errors.ParserError, OSError, ValueError) as error:
-        if isinstance(error, CohortError):
-            raise
-        raise CohortError(f"{path}: cannot be read as CSV: {' '.join(str(error).split())[:200]}") from None
-    try:
-        return validate(_typed(raw, ledger), ledger)
-    except CohortError as error:
-        raise CohortError(f"{path}: {error}") from None
+        header, rows = parse_csv(read_text(path, max_bytes=MAX_BYTES, kind="a cohort (CSV)"))
+        return validate(_typed(header, rows, ledger), ledger)
+    except ValueError as error:
+        raise CohortError(f"{shown(path)}: {error}") from None
 
 
 def validate(cohort: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
@@ -221,57 +235,69 @@ def validate(cohort: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
         With one line for the first row that breaks a rule.
     """
     if len(cohort) != ledger.study.patients:
-        raise CohortError(f"{len(cohort)} patients; the ledger's study has {ledger.study.patients}")
+        raise CohortError(f"{len(cohort)} patients, but the ledger's study has {ledger.study.patients}")
     try:
         return schema(ledger).validate(cohort, lazy=True)
     except SchemaErrors as error:
-        failed = error.failure_cases
-        failed = failed.assign(row=pd.to_numeric(failed["index"], errors="coerce")).sort_values(
-            "row", kind="stable"
-        )
-        first = failed.iloc[0]
-        if pd.isna(first["row"]):
-            raise CohortError(f"{first['column']}: {first['check']}") from None
-        row = int(first["row"])
-        message = str(first["check"])
-        if message == "field_uniqueness":
-            message = "this patient stands twice"
-        elif first["failure_case"] is not None and first["schema_context"] == "Column":
-            message = f"{message}, not {first['failure_case']!s:.40}"
-        raise CohortError(f"row {row + 2} ({cohort['patient'].iloc[row]}): {message}") from None
+        raise CohortError(_first_failure(error, cohort)) from None
 
 
-def _typed(raw: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
+def _first_failure(error: SchemaErrors, cohort: pd.DataFrame) -> str:
+    """Describe the topmost row that fails, and there what is wrong with a cell before broken rules."""
+    failed = error.failure_cases
+    row = pd.to_numeric(failed["index"], errors="coerce")
+    if row.isna().any():  # a column as a whole
+        first = failed[row.isna()].iloc[0]
+        return f"column {first['column']}: {first['check']}"
+    in_cell = failed["schema_context"] == "Column"
+    first = failed.assign(row=row, later=~in_cell).sort_values(["row", "later"], kind="stable").iloc[0]
+    message = str(first["check"])
+    if message == "field_uniqueness":
+        message = "this patient stands twice"
+    elif first["schema_context"] == "Column" and first["failure_case"] is not None:
+        message = f"{message}, not {first['failure_case']!s:.40}"
+    return f"row {int(first['row']) + 2} ({cohort['patient'].iloc[int(first['row'])]!s:.40}): {message}"
+
+
+def _typed(header: list[str], rows: list[list[str]], ledger: Ledger) -> pd.DataFrame:
     """Turn a table of texts into typed columns."""
     wanted = columns(ledger)
     for column in wanted:
-        if column not in raw.columns and column != "source":
-            raise CohortError(f"column {column!r} is missing; a cohort has {', '.join(wanted)}")
-    frame = pd.DataFrame({"patient": raw["patient"].str.strip()})
+        if column not in header and column != "source":
+            close = get_close_matches(column, set(header) - set(wanted), n=1)
+            hint = f"is {close[0]!r} meant?" if close else f"a cohort has {', '.join(wanted)}"
+            raise ValueError(f"column {column!r} is missing; {hint}")
+    table = {name: [row[place] for row in rows] for place, name in enumerate(header)}
+    typed: dict[str, object] = {"patient": np.array(table["patient"], dtype=object)}
     for name, attribute in ledger.attributes.items():
-        kind = _dtype(attribute)
-        if kind == "object":
-            frame[name] = raw[name].where(raw[name] != "", None).astype(object)
-        else:
-            frame[name] = _numbers(raw, name, may_be_empty=True).astype(kind)
+        typed[name] = _attribute_values(table, name, attribute)
     for endpoint in ledger.endpoints.values():
-        frame[endpoint.time] = _numbers(raw, endpoint.time, may_be_empty=False)
-        frame[endpoint.event] = _numbers(raw, endpoint.event, may_be_empty=False, whole=True).astype(int)
-    frame["source"] = raw["source"] if "source" in raw else ""
-    return frame
+        typed[endpoint.time] = np.array(_numbers(table, endpoint.time), dtype=float)
+        typed[endpoint.event] = np.array(_numbers(table, endpoint.event, whole=True), dtype=np.int64)
+    typed["source"] = np.array(table.get("source", [""] * len(rows)), dtype=object)
+    return pd.DataFrame(typed)
 
 
-def _numbers(raw: pd.DataFrame, name: str, *, may_be_empty: bool, whole: bool = False) -> pd.Series[float]:
-    text = raw[name].str.strip()
-    numbers = pd.to_numeric(text.where(text != "", None), errors="coerce").astype(float)
-    bad = ~np.isfinite(numbers) & ((text != "") | (not may_be_empty))
-    if whole:
-        bad |= numbers != numbers.round()
-    if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        found = repr(text.iloc[row][:40]) if text.iloc[row] else "an empty cell"
-        kind = "a whole number" if whole else "a number"
-        raise CohortError(f"row {row + 2} ({raw['patient'].iloc[row]}): {name} must be {kind}, not {found}")
+def _attribute_values(table: Table, name: str, attribute: Attribute) -> pd.Series[Any]:
+    kind = _dtype(attribute)
+    if kind == "object":
+        return pd.Series([cell or None for cell in table[name]], dtype=object)
+    numbers = _numbers(table, name, whole=kind == "Int64", may_be_empty=True)
+    if kind == "Int64":
+        return pd.Series([None if n is None else int(n) for n in numbers], dtype=pd.Int64Dtype())
+    return pd.Series(numbers, dtype=pd.Float64Dtype())
+
+
+def _numbers(
+    table: Table, name: str, *, whole: bool = False, may_be_empty: bool = False
+) -> list[float | None]:
+    """Read a column of numbers; None stands for an empty cell."""
+    numbers: list[float | None] = []
+    for row, cell in enumerate(table[name]):
+        try:
+            numbers.append(None if may_be_empty and not cell else parse_number(cell, whole=whole))
+        except ValueError as error:
+            raise ValueError(f"row {row + 2} ({table['patient'][row]:.40}): {name} {error}") from None
     return numbers
 
 
@@ -291,19 +317,3 @@ def _cell(value: object) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
         return ""
     return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all: beside the target first, then renamed."""
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["Condition", "ConditionError", "Level", "Levels", "Population", "Threshold"]
+__all__ = ["Condition", "ConditionError", "Level", "Levels", "Population", "Threshold", "explain_level"]
 
-type_error = "a condition is a map such as {sex: female, stage: [1, 2], age: '>=60'}"
+_SHAPE = "a condition is a map such as {sex: female, stage: [1, 2], age: '>=60'}"
 Level = int | str
 _THRESHOLD = re.compile(r"^(<=|>=|<|>) ?(-?\d{1,9}(?:\.\d{1,6})?)$")
 _COMPARE: Final[Mapping[str, Callable[[float, float], bool]]] = {
@@ -76,7 +76,8 @@ class Condition:
             If it is not a map of attributes to levels, lists of levels or thresholds.
         """
         if not isinstance(value, Mapping):
-            raise ConditionError(f"{type_error}; got {str(value)[:60]!r}")
+            got = "nothing" if value is None else repr(str(value)[:60])
+            raise ConditionError(f"{_SHAPE}, not {got}")
         return cls(tuple(sorted(((str(k), _test(k, v)) for k, v in value.items()), key=lambda item: item[0])))
 
     def __and__(self, other: Condition) -> Condition:
@@ -121,12 +122,23 @@ class Population:
 def _test(name: object, value: object) -> Test:
     if isinstance(value, str) and (found := _THRESHOLD.match(value)):
         return Threshold(found[1], float(found[2]))
-    levels = value if isinstance(value, list) else [value]
-    if not levels or len(levels) > 60:
-        raise ConditionError(f"{name}: give one to sixty levels")
-    for level in levels:
+    given = value if isinstance(value, list) else [value]
+    if not 1 <= len(given) <= 60:
+        raise ConditionError(f"{str(name)[:60]}: give one to sixty levels, not {len(given)}")
+    levels: list[Level] = []
+    for level in given:
         if isinstance(level, bool) or not isinstance(level, int | str):
             raise ConditionError(
-                f"{name}: level {str(level)[:40]!r} must be a whole number or a text (put yes/no in quotes)"
+                f"{str(name)[:60]}: {explain_level(level)}, or write a comparison such as '>=60'"
             )
+        levels.append(level)
     return Levels(tuple(dict.fromkeys(levels)))
+
+
+def explain_level(level: object) -> str:
+    """Say why a value from a YAML file is not a level."""
+    if isinstance(level, bool):
+        return f"YAML reads this as {str(level).lower()}; put yes, no, on, off, true, false in quotes"
+    if level is None:
+        return "the level is empty; give a whole number or a text"
+    return f"level {str(level)[:40]!r} must be a whole number or a text in quotes"

@@ -7,18 +7,22 @@ It knows no paper: attributes, endpoints and conventions all come from the file.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from recohort import printed
-from recohort.conditions import Condition, ConditionError, Population
-from recohort.ledger_checks import ACTING_CONVENTIONS, check_references
-from recohort.yaml_file import LedgerError, read_yaml
+from recohort.conditions import Condition, Population, explain_level
+from recohort.files import read_text, shown
+from recohort.ledger_checks import ACTING_CONVENTIONS, MisfitError, check_references
+from recohort.ledger_messages import explain, place_name
+from recohort.printed import Number, parse
+from recohort.yaml_file import MAX_BYTES, LedgerError, find_line, parse_yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 __all__ = ["Attribute", "Claim", "Convention", "Endpoint", "Ledger", "LedgerError", "load"]
 
@@ -44,7 +48,7 @@ MAY_HAVE: Mapping[str, tuple[str, ...]] = {
 MAX_PATIENTS = 2000
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
     """Base of all ledger parts: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
@@ -54,20 +58,26 @@ def _condition(value: object) -> Condition:
     return value if isinstance(value, Condition) else Condition.from_mapping(value)
 
 
-Where = Annotated[Condition, BeforeValidator(_condition)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Text = Annotated[str, Field(min_length=1, max_length=2000)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-LevelValue = Annotated[int | str, BeforeValidator(lambda v: _level(v))]
-
-
 def _level(value: object) -> int | str:
+    """Return a level that a cell of a cohort file can hold and give back."""
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise ValueError(f"level {value!r} must be a whole number or a text (put yes/no in quotes)")
+        raise ValueError(explain_level(value))
+    if isinstance(value, int) and abs(value) > 999_999:
+        raise ValueError("a level that is a number has at most six digits")
+    if isinstance(value, str) and (value != " ".join(value.split()) or not 1 <= len(value) <= 100):
+        raise ValueError("a level has 1 to 100 characters, on one line, without spaces at its ends")
     return value
 
 
-class TimeScale(_Part):
+Where = Annotated[Condition, BeforeValidator(_condition)]
+Finite = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+Limit = Annotated[Finite, Field(ge=-1e9, le=1e9)]
+Text = Annotated[str, Field(min_length=1, max_length=2000)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+LevelValue = Annotated[int | str, BeforeValidator(_level)]
+
+
+class TimeScale(Part):
     """Unit and grid of all follow-up times."""
 
     unit: Literal["days", "weeks", "months", "years"]
@@ -81,6 +91,8 @@ class TimeScale(_Part):
             raise ValueError("min must not exceed max")
         if (self.max - self.min) / self.resolution > 200_000:
             raise ValueError("resolution is too fine for the span from min to max (at most 200,000 steps)")
+        if self.resolution > self.max:
+            raise ValueError("resolution must not exceed max")
         return self
 
     @property
@@ -93,7 +105,7 @@ class TimeScale(_Part):
         return round(time / self.resolution)
 
 
-class Study(_Part):
+class Study(Part):
     """What the ledger is about."""
 
     title: Text
@@ -106,12 +118,12 @@ class Study(_Part):
     time: TimeScale
 
 
-class NumberSpec(_Part):
+class NumberSpec(Part):
     """The scale of a numeric attribute."""
 
     decimals: Annotated[int, Field(ge=0, le=4, strict=True)]
-    min: Finite
-    max: Finite
+    min: Limit
+    max: Limit
     unit: str = ""
 
     @model_validator(mode="after")
@@ -121,11 +133,11 @@ class NumberSpec(_Part):
         return self
 
 
-class Derivation(_Part):
+class Derivation(Part):
     """A level that follows from other attributes: `level` if any condition holds, else `otherwise`."""
 
     level: LevelValue
-    any_of: tuple[Where, ...]
+    any_of: Annotated[tuple[Where, ...], Field(min_length=1)]
     otherwise: LevelValue
 
     @model_validator(mode="before")
@@ -139,14 +151,14 @@ class Derivation(_Part):
         return value
 
 
-class Attribute(_Part):
+class Attribute(Part):
     """One column of the cohort: levels or a number, and to whom it applies."""
 
     levels: Annotated[tuple[LevelValue, ...], Field(min_length=1, max_length=60)] | None = None
     number: NumberSpec | None = None
     where: Where = Condition()
     derived: Derivation | None = None
-    may_be_empty: bool = False
+    may_be_empty: Annotated[bool, Field(strict=True)] = False
     not_after: str | None = None
     label: str | None = None
     meaning: str | None = None
@@ -156,8 +168,10 @@ class Attribute(_Part):
     def _one_kind(self) -> Attribute:
         if (self.levels is None) == (self.number is None):
             raise ValueError("give either levels or number")
-        if self.levels is not None and len(set(self.levels)) != len(self.levels):
+        if self.levels is not None and len({str(level) for level in self.levels}) != len(self.levels):
             raise ValueError("levels must differ from each other")
+        if len({type(level) for level in self.levels or ()}) > 1:
+            raise ValueError("levels are all whole numbers or all texts; put the numbers in quotes")
         if self.derived and not {self.derived.level, self.derived.otherwise} <= set(self.levels or ()):
             raise ValueError("derived names a level that is not in levels")
         if not set(self.level_labels) <= set(self.levels or ()):
@@ -167,14 +181,14 @@ class Attribute(_Part):
         return self
 
 
-class Rule(_Part):
+class Rule(Part):
     """Whoever meets `when` also meets `then`."""
 
     when: Where
     then: Where
 
 
-class Endpoint(_Part):
+class Endpoint(Part):
     """A time-to-event endpoint: its two columns, and the endpoint within whose follow-up it lies."""
 
     time: Name
@@ -184,7 +198,7 @@ class Endpoint(_Part):
     meaning: str | None = None
 
 
-class Convention(_Part):
+class Convention(Part):
     """A choice that the paper leaves open."""
 
     value: str | Finite
@@ -192,7 +206,7 @@ class Convention(_Part):
     why: str = ""
 
 
-class ReadAs(_Part):
+class ReadAs(Part):
     """How a number is read that cannot be right, or cannot be right by default conventions, as printed."""
 
     printed: str | None = None
@@ -206,7 +220,7 @@ class ReadAs(_Part):
         return self
 
 
-class Claim(_Part):
+class Claim(Part):
     """One printed cell or phrase, at one place of the paper."""
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,99}$")]
@@ -254,9 +268,9 @@ class Claim(_Part):
             raise ValueError("read_as and because go together: give the reason for the reading")
         if self.read_as and self.read_as.month is not None and kind != "survival":
             raise ValueError("read_as month goes with survival")
-        printed.parse(kind, self.printed)
+        parse(kind, self.printed)
         if self.read_as and self.read_as.printed is not None:
-            printed.parse(kind, self.read_as.printed)
+            parse(kind, self.read_as.printed)
         return self
 
     @cached_property
@@ -270,26 +284,26 @@ class Claim(_Part):
         return str(getattr(self, self.kind))
 
     @property
-    def numbers(self) -> tuple[printed.Number, ...]:
+    def numbers(self) -> tuple[Number, ...]:
         """The numbers in the printed string, in their order."""
-        return printed.parse(self.kind, self.printed)
+        return parse(self.kind, self.printed)
 
     @property
-    def numbers_as_read(self) -> tuple[printed.Number, ...]:
+    def numbers_as_read(self) -> tuple[Number, ...]:
         """The numbers as the ledger reads them."""
         text = self.read_as.printed if self.read_as and self.read_as.printed is not None else self.printed
-        return printed.parse(self.kind, text)
+        return parse(self.kind, text)
 
 
-class Ledger(_Part):
+class Ledger(Part):
     """A whole ledger, checked for consistency with itself."""
 
     study: Study
     attributes: Annotated[Mapping[Name, Attribute], Field(max_length=200)]
-    rules: tuple[Rule, ...] = ()
+    rules: Annotated[tuple[Rule, ...], Field(max_length=500)] = ()
     endpoints: Annotated[Mapping[Name, Endpoint], Field(max_length=6)] = Field(default_factory=dict)
     conventions: Mapping[Name, Convention] = Field(default_factory=dict)
-    claims: Annotated[tuple[Claim, ...], Field(max_length=5000)] = ()
+    claims: Annotated[tuple[Claim, ...], Field(max_length=3000)] = ()
 
     def convention(self, name: str) -> str | float:
         """Value of a convention; for one the engine acts on, its default where the ledger is silent."""
@@ -316,7 +330,7 @@ class Ledger(_Part):
         return {claim.id: claim for claim in self.claims}
 
     def population(self, claim: Claim, *conditions: Condition) -> Population:
-        """Population of a claim, narrowed by further conditions (its `of`, one of its groups)."""
+        """Return the population of a claim, narrowed by further conditions (its `of`, one of its groups)."""
         at_risk = None
         if claim.at_risk is not None:
             endpoint, month = next(iter(claim.at_risk.items()))
@@ -337,7 +351,7 @@ def load(path: str | Path) -> Ledger:
     Parameters
     ----------
     path : str or Path
-        A YAML file in UTF-8, at most 2 MB, without aliases.
+        A YAML file in UTF-8, at most 1 MB, without aliases.
 
     Returns
     -------
@@ -346,43 +360,22 @@ def load(path: str | Path) -> Ledger:
     Raises
     ------
     LedgerError
-        With one line: file, claim id or line, what is wrong, what would be right.
+        With one line: file, line and claim id, what is wrong, what would be right.
     """
-    raw = read_yaml(path)
+    try:
+        text = read_text(path, max_bytes=MAX_BYTES, kind="a ledger (YAML) with --ledger")
+        raw = parse_yaml(text)
+    except ValueError as error:
+        raise LedgerError(f"{shown(path)}: {error}") from None
     try:
         ledger = Ledger.model_validate(raw)
-    except ValidationError as error:
-        raise LedgerError(f"{path}: {_one_line(error, raw)}") from None
-    except (ConditionError, printed.PrintedError, RecursionError) as error:
-        raise LedgerError(f"{path}: {error}") from None
-    try:
         check_references(ledger)
-    except ValueError as error:
-        raise LedgerError(f"{path}: {error}") from None
-    return ledger
-
-
-def _one_line(error: ValidationError, raw: Mapping[str, Any]) -> str:
-    """Return the first problem of a failed validation as one line."""
-    first = error.errors(include_url=False)[0]
-    where = [str(part) for part in first["loc"]]
-    message = re.sub(r"^(Value|Assertion) error, ", "", first["msg"])
-    if first["type"] == "extra_forbidden":
-        message = f"unknown key {where.pop()!r}; see the grammar at the head of the ledger for the keys"
-    elif first["type"] == "missing":
-        message = f"missing key {where.pop()!r}"
-    elif first["type"] == "string_type" and where and where[-1] in STATISTICS:
-        message = f"{where[-1]} must be in quotes, as printed (got {str(first['input'])[:40]!r})"
-    place = ".".join(where) or "ledger"
-    if where[:1] == ["claims"] and len(where) > 1 and where[1].isdigit():
-        place = _claim_name(raw["claims"][int(where[1])], int(where[1]))
-        if len(where) > 2:
-            place += f", {'.'.join(where[2:])}"
-    return " ".join(f"{place}: {message}".split())[:400]
-
-
-def _claim_name(raw_claim: object, position: int) -> str:
-    if isinstance(raw_claim, dict) and isinstance(raw_claim.get("id"), str):
-        return f"claim {raw_claim['id'][:100]}"
-    return f"claim number {position + 1}"
-
+    except ValidationError as error:
+        place, message = explain(error, raw)
+    except MisfitError as misfit:
+        place, message = misfit.place, str(misfit)
+    else:
+        return ledger
+    line = find_line(text, place)
+    where = ", ".join(filter(None, [f"line {line}" if line else "", place_name(place, raw)]))
+    raise LedgerError(": ".join(filter(None, [shown(path), where, message])))

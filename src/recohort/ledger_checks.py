@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from recohort.conditions import Condition, Level, Levels, Threshold
 
 if TYPE_CHECKING:
-    from recohort.ledger import Claim, Ledger
+    from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["ACTING_CONVENTIONS", "allowed_levels", "check_references"]
+    from recohort.ledger import Attribute, Claim, Ledger
+
+__all__ = ["ACTING_CONVENTIONS", "MisfitError", "Place", "allowed_levels", "check_references", "suggest"]
+
+Place = tuple[str | int, ...]
+"""Where something stands in a ledger: keys and positions, as in ("claims", 3, "where")."""
 
 ACTING_CONVENTIONS: Mapping[str, tuple[str, ...]] = {
     "rounding": ("half-up", "truncated"),
@@ -23,21 +28,33 @@ ACTING_CONVENTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Conventions on which the engine acts, the first option being what holds when a ledger is silent."""
 
-RESERVED_COLUMNS = frozenset({"patient", "source", "cohort"})
+RESERVED_COLUMNS = ("patient", "source", "cohort")
+
+
+class MisfitError(ValueError):
+    """Something in a ledger that cannot be meant: where it stands, and one line that says why."""
+
+    def __init__(self, place: Place, message: str) -> None:
+        super().__init__(message)
+        self.place = place
 
 
 def check_references(ledger: Ledger) -> None:
-    """Raise ValueError, in one line, on the first thing in a ledger that cannot be meant."""
+    """Raise MisfitError on the first thing in a ledger that cannot be meant."""
     _check_columns(ledger)
     _check_conventions(ledger)
     for place, condition in _conditions(ledger):
         _check_condition(ledger, place, condition)
+    _check_order(ledger)
+    _check_possible(ledger)
     seen: set[str] = set()
-    for claim in ledger.claims:
+    for position, claim in enumerate(ledger.claims):
         if claim.id in seen:
-            raise ValueError(f"claim {claim.id}: this id stands twice; ids must differ")
+            raise MisfitError(
+                ("claims", position), "this id stands twice; every claim needs an id of its own"
+            )
         seen.add(claim.id)
-        _check_claim(ledger, claim)
+        _check_claim(ledger, ("claims", position), claim)
 
 
 def allowed_levels(ledger: Ledger, condition: Condition) -> dict[str, frozenset[Level | None]] | None:
@@ -64,9 +81,12 @@ def allowed_levels(ledger: Ledger, condition: Condition) -> dict[str, frozenset[
         if current in applied:
             continue
         applied.add(current)
+        before = dict(allowed)
         if not _narrow(ledger, current, allowed, numeric):
             return None
-        consequences += _consequences(ledger, current, allowed)
+        consequences += [ledger.attributes[name].where for name in current.attributes]
+        if len(applied) == 1 or allowed != before:
+            consequences += _consequences(ledger, allowed)
     return allowed
 
 
@@ -96,135 +116,221 @@ def _narrow(
     return True
 
 
-def _consequences(
-    ledger: Ledger, condition: Condition, allowed: dict[str, frozenset[Level | None]]
-) -> Iterator[Condition]:
+def _sure(allowed: Mapping[str, frozenset[Level | None]], condition: Condition) -> bool:
+    """Whether the levels that are left leave no choice but to meet a condition."""
+    return all(
+        isinstance(test, Levels) and allowed.get(name, frozenset([None])) <= frozenset(test.levels)
+        for name, test in condition.tests
+    )
+
+
+def _consequences(ledger: Ledger, allowed: Mapping[str, frozenset[Level | None]]) -> Iterator[Condition]:
     """Conditions that follow from the levels that are left."""
-
-    def sure(other: Condition) -> bool:
-        return all(
-            isinstance(test, Levels) and allowed.get(name, frozenset([None])) <= frozenset(test.levels)
-            for name, test in other.tests
-        )
-
-    for name in condition.attributes:
-        yield ledger.attributes[name].where
     for rule in ledger.rules:
-        if sure(rule.when):
+        if _sure(allowed, rule.when):
             yield rule.then
     for name, attribute in ledger.attributes.items():
         derived = attribute.derived
-        if derived is None or not sure(attribute.where):
+        if derived is None or not _sure(allowed, attribute.where):
             continue
-        if any(sure(alternative) for alternative in derived.any_of):
+        if any(_sure(allowed, alternative) for alternative in derived.any_of):
             yield Condition(((name, Levels((derived.level,))),))
         elif allowed[name] == {derived.otherwise}:
             for alternative in derived.any_of:
-                if len(alternative.tests) == 1 and isinstance(alternative.tests[0][1], Levels):
-                    other, test = alternative.tests[0]
-                    left = tuple(v for v in ledger.attributes[other].levels or () if v not in test.levels)
-                    yield Condition(((other, Levels(left)),)) if left else Condition(())
+                yield from _denied(ledger, allowed, alternative)
+
+
+def _denied(
+    ledger: Ledger, allowed: Mapping[str, frozenset[Level | None]], condition: Condition
+) -> Iterator[Condition]:
+    """Yield what holds where a condition on the levels of one attribute, which applies, does not."""
+    if len(condition.tests) == 1:
+        [(name, test)] = condition.tests
+        attribute = ledger.attributes[name]
+        if isinstance(test, Levels) and not attribute.may_be_empty and _sure(allowed, attribute.where):
+            left = tuple(level for level in attribute.levels or () if level not in test.levels)
+            if left:
+                yield Condition(((name, Levels(left)),))
 
 
 def _check_columns(ledger: Ledger) -> None:
-    columns: set[str] = set(RESERVED_COLUMNS)
-    owned = [(f"attributes.{name}", name) for name in ledger.attributes]
+    taken: dict[str, str] = dict.fromkeys(RESERVED_COLUMNS, "every cohort")
+    owned: list[tuple[Place, str]] = [(("attributes", name), name) for name in ledger.attributes]
     for name, endpoint in ledger.endpoints.items():
-        owned += [(f"endpoints.{name}", endpoint.time), (f"endpoints.{name}", endpoint.event)]
+        owned += [
+            (("endpoints", name, "time"), endpoint.time),
+            (("endpoints", name, "event"), endpoint.event),
+        ]
     for place, column in owned:
-        if column in columns:
-            raise ValueError(f"{place}: column {column!r} is taken; choose another name")
-        columns.add(column)
+        if column in taken:
+            raise MisfitError(
+                place, f"column {column!r} already belongs to {taken[column]}; choose another name"
+            )
+        taken[column] = f"{place[0]}.{place[1]}"
     for name, endpoint in ledger.endpoints.items():
         if endpoint.not_after is not None:
-            _known(endpoint.not_after, ledger.endpoints, f"endpoints.{name}.not_after", "endpoint")
+            place = ("endpoints", name, "not_after")
+            _known(endpoint.not_after, ledger.endpoints, place, "endpoint")
             parent = ledger.endpoints[endpoint.not_after]
             if endpoint.not_after == name or parent.not_after is not None:
-                raise ValueError(
-                    f"endpoints.{name}.not_after: {endpoint.not_after!r} must be another endpoint "
-                    "that has no not_after of its own"
+                raise MisfitError(
+                    place,
+                    f"{endpoint.not_after!r} must be another endpoint, and one without not_after of its own",
                 )
     for name, attribute in ledger.attributes.items():
         if attribute.not_after is not None:
-            _known(attribute.not_after, ledger.endpoints, f"attributes.{name}.not_after", "endpoint")
+            _known(attribute.not_after, ledger.endpoints, ("attributes", name, "not_after"), "endpoint")
 
 
 def _check_conventions(ledger: Ledger) -> None:
     for name, convention in ledger.conventions.items():
         options = ACTING_CONVENTIONS.get(name, convention.options)
         if options and convention.value not in options:
-            listed = ", ".join(str(option) for option in options)
-            raise ValueError(f"conventions.{name}: value {convention.value!r} is not one of {listed}")
+            listed = ", ".join(str(option) for option in options[:12])
+            raise MisfitError(
+                ("conventions", name, "value"), f"{str(convention.value)[:60]!r} is not one of {listed}"
+            )
 
 
-def _conditions(ledger: Ledger) -> Iterator[tuple[str, Condition]]:
+def _conditions(ledger: Ledger) -> Iterator[tuple[Place, Condition]]:
     """Every condition of a ledger with its place."""
     for name, attribute in ledger.attributes.items():
-        yield f"attributes.{name}.where", attribute.where
+        yield ("attributes", name, "where"), attribute.where
         if attribute.derived:
             for alternative in attribute.derived.any_of:
-                yield f"attributes.{name}.derived", alternative
-    for number, rule in enumerate(ledger.rules, 1):
-        yield f"rule {number}", rule.when
-        yield f"rule {number}", rule.then
-    for claim in ledger.claims:
-        for condition in (claim.where, claim.of, *(claim.groups or ()), claim.outcome or Condition()):
-            yield f"claim {claim.id}", condition
+                yield ("attributes", name, "derived"), alternative
+    for number, rule in enumerate(ledger.rules):
+        yield ("rules", number, "when"), rule.when
+        yield ("rules", number, "then"), rule.then
+    for position, claim in enumerate(ledger.claims):
+        place = ("claims", position)
+        yield (*place, "where"), claim.where
+        yield (*place, "of"), claim.of
+        yield (*place, "outcome"), claim.outcome or Condition()
+        for group in claim.groups or ():
+            yield (*place, "groups"), group
 
 
-def _check_condition(ledger: Ledger, place: str, condition: Condition) -> None:
+def _check_condition(ledger: Ledger, place: Place, condition: Condition) -> None:
     for name, test in condition.tests:
         _known(name, ledger.attributes, place, "attribute")
         attribute = ledger.attributes[name]
         if isinstance(test, Threshold) and attribute.number is None:
-            raise ValueError(f"{place}: {name} has levels, so it cannot be compared with {test}")
+            raise MisfitError(
+                place, f"{name} has levels and cannot be compared; if '{test}' is one, write ['{test}']"
+            )
         if isinstance(test, Levels):
             if attribute.levels is None:
-                raise ValueError(f"{place}: {name} is a number; compare it, as in {name}: '>=60'")
+                raise MisfitError(place, f"{name} is a number; compare it, as in {name}: '>=60'")
             for level in test.levels:
                 _known(level, attribute.levels, place, f"level of {name}")
 
 
-def _check_claim(ledger: Ledger, claim: Claim) -> None:
-    place = f"claim {claim.id}"
-    if claim.endpoint is not None:
-        _known(claim.endpoint, ledger.endpoints, place, "endpoint")
-    if claim.attribute is not None:
-        _known(claim.attribute, ledger.attributes, place, "attribute")
-        if ledger.attributes[claim.attribute].number is None:
-            raise ValueError(f"{place}: {claim.kind} needs a numeric attribute; {claim.attribute} has levels")
-    times = [] if claim.month is None else [claim.month]
-    if claim.at_risk is not None:
-        _known(next(iter(claim.at_risk)), ledger.endpoints, place, "endpoint")
-        times += list(claim.at_risk.values())
-    for value in times:
-        _check_time(ledger, place, value)
-    populations = [claim.where & claim.of, *(claim.where & group for group in claim.groups or ())]
-    for condition in populations:
-        if allowed_levels(ledger, condition) is None:
-            raise ValueError(f"{place}: no patient can be in its population ({condition}); check its levels")
-    for number in (*claim.numbers, *claim.numbers_as_read):
-        if number.part in ("count", "denominator") and number.value > ledger.study.patients:
-            if claim.kind == "context":
-                continue
-            raise ValueError(
-                f"{place}: impossible count {number.text}: the study has {ledger.study.patients} patients"
+def _check_order(ledger: Ledger) -> None:
+    """No attribute may depend on itself, directly or through others."""
+
+    def sources(attribute: Attribute) -> set[str]:
+        derived = attribute.derived.any_of if attribute.derived else ()
+        return {name for condition in (attribute.where, *derived) for name in condition.attributes}
+
+    waiting = {name: sources(attribute) for name, attribute in ledger.attributes.items()}
+    while waiting:
+        ready = [name for name, needed in waiting.items() if not needed & waiting.keys()]
+        if not ready:
+            circle = ", ".join(list(waiting)[:6])
+            raise MisfitError(
+                ("attributes", next(iter(waiting))), f"where and derived go in a circle ({circle}); break it"
+            )
+        for name in ready:
+            del waiting[name]
+
+
+def _check_possible(ledger: Ledger) -> None:
+    """Somebody must be able to exist, and every attribute must be able to apply to somebody."""
+    if allowed_levels(ledger, Condition()) is None:
+        raise MisfitError(
+            ("rules",), "no patient can obey all rules; see which of them contradict each other"
+        )
+    for name, attribute in ledger.attributes.items():
+        if allowed_levels(ledger, attribute.where) is None:
+            raise MisfitError(
+                ("attributes", name, "where"), f"no patient can be {attribute.where}; see levels and rules"
             )
 
 
-def _check_time(ledger: Ledger, place: str, value: float | str) -> None:
+def _check_claim(ledger: Ledger, place: Place, claim: Claim) -> None:
+    if claim.endpoint is not None:
+        _known(claim.endpoint, ledger.endpoints, (*place, "endpoint"), "endpoint")
+    if claim.attribute is not None:
+        _known(claim.attribute, ledger.attributes, (*place, "attribute"), "attribute")
+        if ledger.attributes[claim.attribute].number is None:
+            raise MisfitError(
+                (*place, "attribute"), f"{claim.kind} needs a number, but {claim.attribute} has levels"
+            )
+    if claim.month is not None:
+        _check_time(ledger, (*place, "month"), claim.month)
+    if claim.read_as is not None and claim.read_as.month is not None:
+        _check_time(ledger, (*place, "read_as"), claim.read_as.month)
+    for endpoint, month in (claim.at_risk or {}).items():
+        _known(endpoint, ledger.endpoints, (*place, "at_risk"), "endpoint")
+        _check_time(ledger, (*place, "at_risk"), month)
+    _check_counts(ledger, place, claim)
+    populations = [claim.where & claim.of, *(claim.where & group for group in claim.groups or ())]
+    for condition in populations:
+        if allowed_levels(ledger, condition) is None:
+            raise MisfitError(place, f"no patient can be in its population ({condition}); see its levels")
+    if claim.groups is not None:
+        _check_groups(ledger, place, claim)
+
+
+def _check_counts(ledger: Ledger, place: Place, claim: Claim) -> None:
+    if claim.kind == "context":
+        return
+    for number in (*claim.numbers, *claim.numbers_as_read):
+        if number.part in ("count", "denominator") and number.value > ledger.study.patients:
+            raise MisfitError(
+                (*place, claim.kind),
+                f"impossible count {number.text}; the study has {ledger.study.patients} patients",
+            )
+
+
+def _check_groups(ledger: Ledger, place: Place, claim: Claim) -> None:
+    groups = claim.groups or ()
+    for one, other in combinations(groups, 2):
+        if allowed_levels(ledger, claim.where & one & other) is not None:
+            raise MisfitError(
+                (*place, "groups"),
+                f"one patient could be in two groups ({one}; {other}); make them exclusive",
+            )
+    if claim.outcome is not None and len(groups) > 2 and ledger.convention("count_test") == "fisher":
+        raise MisfitError(
+            (*place, "groups"),
+            f"Fisher's test compares two groups, not {len(groups)}; set count_test to chi-squared",
+        )
+
+
+def _check_time(ledger: Ledger, place: Place, value: float | str) -> None:
     if isinstance(value, str):
-        _known(value, ledger.conventions, place, "convention")
-        if isinstance(ledger.convention(value), str):
-            raise ValueError(f"{place}: convention {value} is not a number, so it cannot be a time")
+        numeric = [name for name, c in ledger.conventions.items() if not isinstance(c.value, str)]
+        if value not in numeric:
+            advice = "give a number without quotes, or the name of a convention whose value is a number"
+            raise MisfitError(place, f"{value[:60]!r} is not a time; {advice} ({suggest(value, numeric)})")
     scale = ledger.study.time
     if not 0 <= ledger.month(value) <= scale.max:
-        raise ValueError(f"{place}: time {value} lies outside follow-up, which ends at {scale.max:g} {scale.unit}")
+        raise MisfitError(
+            place, f"{value} lies outside the follow-up, which goes from 0 to {scale.max:g} {scale.unit}"
+        )
 
 
-def _known(name: object, names: object, place: str, what: str) -> None:
-    options = [str(option) for option in names]  # type: ignore[attr-defined]
-    if name not in names:  # type: ignore[operator]
-        close = get_close_matches(str(name), options, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(options[:12])}"
-        raise ValueError(f"{place}: unknown {what} {str(name)[:60]!r}; {hint}")
+def _known(name: Level, names: Collection[Level] | Mapping[str, object], place: Place, what: str) -> None:
+    if name not in names:
+        raise MisfitError(place, f"unknown {what} {str(name)[:60]!r}; {suggest(name, names)}")
+
+
+def suggest(name: object, options: Collection[object] | Mapping[str, object]) -> str:
+    """Name what may have been meant: the most similar option, or else the options."""
+    texts = [str(option) for option in options]
+    close = get_close_matches(str(name)[:60], texts, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"known: {', '.join(texts[:12])}{', …' if len(texts) > 12 else ''}" if texts else "none is defined"

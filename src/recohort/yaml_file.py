@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
-__all__ = ["MAX_BYTES", "LedgerError", "read_yaml"]
+from recohort.files import read_text, shown
 
-MAX_BYTES = 2_000_000
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+    from pathlib import Path
+
+__all__ = ["MAX_BYTES", "LedgerError", "find_line", "parse_yaml", "read_yaml"]
+
+MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
+MAX_VALUES = 100_000
 
 
 class LedgerError(ValueError):
-    """A ledger that cannot be used; the message is one line."""
+    """A ledger, or a file like one, that cannot be used; the message is one line."""
 
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -23,75 +29,135 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _PlainLoader(_Loader):  # type: ignore[misc]
     """Safe YAML without duplicate keys."""
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Construct a mapping, refusing a key that stands twice."""
-        seen: set[Any] = set()
+        seen: set[Hashable] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise _problem("merge keys (<<) are not allowed; write the keys out", key_node)
             key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int | float):
-                raise _problem("a key must be a word or a number", key_node)
+            if isinstance(key, bool) or not isinstance(key, str | int):
+                raise _problem(f"key {key_node.value!s:.40} must be a word; put it in quotes", key_node)
             if key in seen:
                 raise _problem(f"key {str(key)[:60]!r} stands twice; keep one", key_node)
             seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep=deep)
+        return mapping
 
 
-def _problem(message: str, place: Any) -> yaml.MarkedYAMLError:
-    return yaml.MarkedYAMLError(problem=message, problem_mark=place.start_mark)
+def _problem(message: str, place: yaml.Node | yaml.Event) -> yaml.MarkedYAMLError:
+    mark: Any = place.start_mark
+    return yaml.MarkedYAMLError(problem=message, problem_mark=mark)
 
 
-def _refuse_aliases_and_depth(text: str) -> None:
-    """Aliases can unfold to any size, and deep nesting exhausts the stack: neither has a use here."""
+def _refuse_the_unusual(text: str) -> None:
+    """Refuse what has no use in a ledger, before anything is built from it.
+
+    Aliases can unfold to any size, deep nesting exhausts the stack, tags ask for objects, and
+    control characters can rewrite what a terminal shows.
+    """
     depth = 0
-    for event in yaml.parse(text, Loader=_Loader):
+    for count, event in enumerate(yaml.parse(text, Loader=_Loader)):
         if isinstance(event, yaml.AliasEvent):
             raise _problem("aliases (*name) are not allowed; write the value out", event)
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            raise _problem(f"tags ({tag!s:.60}) are not allowed; write the plain value", event)
+        if isinstance(event, yaml.ScalarEvent) and not event.value.isprintable():
+            hidden = [c for c in event.value if not (c.isprintable() or c.isspace())]
+            if hidden:
+                raise _problem(f"invisible character {hidden[0]!a}; delete it", event)
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MAX_DEPTH:
-            raise _problem(f"nested deeper than {MAX_DEPTH} levels", event)
+            raise _problem(f"nested deeper than {MAX_DEPTH} levels; a ledger needs six", event)
+        if count > MAX_VALUES:
+            raise _problem(f"more than {MAX_VALUES:,} values; a ledger is a short text file", event)
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML mapping.
+    """Read a YAML mapping from a file.
 
     Raises
     ------
     LedgerError
         One line that names the file, the line where there is one, and what is wrong.
     """
-    file = Path(path)
-    text = _read_text(file)
     try:
-        _refuse_aliases_and_depth(text)
+        return parse_yaml(read_text(path, max_bytes=MAX_BYTES, kind="a YAML file"))
+    except ValueError as error:
+        raise LedgerError(f"{shown(path)}: {error}") from None
+
+
+def parse_yaml(text: str) -> dict[str, Any]:
+    """Read a YAML mapping from text.
+
+    Raises
+    ------
+    ValueError
+        One line: the line where there is one, and what is wrong.
+    """
+    try:
+        _refuse_the_unusual(text)
         content = yaml.load(text, Loader=_PlainLoader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f"line {mark.line + 1}: " if mark else ""
-        raise LedgerError(f"{path}: {line}{error.problem or error.context}") from None
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        raise LedgerError(f"{path}: not YAML: {' '.join(str(error).split())[:200]}") from None
+        raise ValueError(_explain(error)) from None
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {' '.join(str(error).split())[:200]}") from None
+    except (ValueError, OverflowError, RecursionError) as error:  # a date such as 2026-99-99, 5,000 digits
+        raise ValueError(f"a value cannot be read ({' '.join(str(error).split())[:120]}); quote it") from None
     if content is None:
-        raise LedgerError(f"{path}: the file is empty; it should hold study, attributes, endpoints and claims")
+        raise ValueError("the file is empty")
     if not isinstance(content, dict):
-        raise LedgerError(f"{path}: line 1: the file should be a mapping with the keys study, attributes, …")
+        raise ValueError("line 1: the file must be a map, with lines such as key: value")
     return content
 
 
-def _read_text(file: Path) -> str:
+def _explain(error: yaml.MarkedYAMLError) -> str:
+    """Say on one line what a YAML parser found, and what it usually means."""
+    mark = error.problem_mark or error.context_mark
+    place = f"line {mark.line + 1}: " if mark else ""
+    problem = " ".join(str(error.problem or error.context).split())
+    for sign, advice in _USUALLY.items():
+        if sign in problem:
+            return f"{place}not YAML ({problem}); {advice}"
+    return f"{place}{problem}"
+
+
+_USUALLY = {
+    "mapping values are not allowed": "a text that holds a colon needs quotes",
+    "did not find expected key": "check quotes, commas and the indentation of this line and the one before",
+    "did not find expected ',' or": "a comma, a quote or a closing bracket is missing",
+    "did not find expected '-'": "check the indentation of this line and the one before",
+    "did not find expected node content": "a value is missing, or a bracket or comma is misplaced",
+    "could not find expected ':'": "a colon is missing, or a quote is not closed",
+    "unexpected end of stream": "a quote or a bracket is not closed",
+    "cannot start any token": "indent with spaces, and quote texts that begin with @, %, ` or a tab",
+    "expected the node content": "a value is missing, or a bracket or comma is misplaced",
+    "expected <document start>": "one file holds one ledger; check the indentation",
+    "but found another document": "one file holds one ledger; delete the line ---",
+    "found unknown escape character": "in double quotes a backslash must be doubled",
+}
+
+
+def find_line(text: str, place: Sequence[str | int]) -> int | None:
+    """Return the line (from 1) on which the deepest part of a place begins that the text has."""
     try:
-        if not file.is_file():
-            raise LedgerError(f"{file}: no such file; give the path of a ledger with --ledger")
-        if file.stat().st_size > MAX_BYTES:
-            raise LedgerError(f"{file}: larger than {MAX_BYTES // 1_000_000} MB; a ledger is a short text file")
-        return file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = file.read_bytes()[: error.start].count(b"\n") + 1
-        raise LedgerError(f"{file}: line {line}: not UTF-8; save the file in UTF-8") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, LedgerError):
-            raise
-        reason = getattr(error, "strerror", None) or error
-        raise LedgerError(f"{str(file)[:200]!r}: cannot be read: {reason}") from None
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError:
+        return None
+    line: int | None = None
+    for part in place:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        elif isinstance(node, yaml.MappingNode):
+            found = [pair for pair in node.value if pair[0].value == str(part)]
+            if not found:
+                break
+            line, node = found[0][0].start_mark.line + 1, found[0][1]
+        else:
+            break
+    return line
