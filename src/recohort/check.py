@@ -22,7 +22,16 @@ from recohort.conditions import Condition, Population
 from recohort.ledger import Claim, Ledger
 from recohort.printed import Number
 
-__all__ = ["VERDICTS", "Row", "check", "compute", "scorecard", "survival_columns", "to_frame"]
+__all__ = [
+    "VERDICTS",
+    "Row",
+    "check",
+    "compute",
+    "scorecard",
+    "scorecard_line",
+    "survival_columns",
+    "to_frame",
+]
 
 Verdict = Literal["reproduced", "reproduced as read", "not reproduced", "context"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "reproduced as read", "not reproduced", "context")
@@ -106,6 +115,14 @@ def scorecard(rows: Iterable[Row]) -> dict[Verdict, int]:
     """Return how many printed numbers have each verdict."""
     counted = Counter(row.verdict for row in rows)
     return {verdict: counted[verdict] for verdict in VERDICTS}
+
+
+def scorecard_line(rows: Iterable[Row]) -> str:
+    """Return the scorecard in one sentence; context is not counted among the tested numbers."""
+    counts = scorecard(rows)
+    tested = sum(counts.values()) - counts["context"]
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS[:3])
+    return f"Of {tested} printed numbers: {verdicts}. Listed as context, not tested: {counts['context']}."
 
 
 class _View:

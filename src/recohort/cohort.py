@@ -14,7 +14,7 @@ from pandera.errors import SchemaErrors
 
 from recohort.conditions import Condition, Level, Levels, Population
 from recohort.csv_file import parse_csv, parse_number
-from recohort.files import read_text, shown, write_text
+from recohort.files import InputError, read_text, shown, write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ RowRule = Callable[[pd.DataFrame], BoolArray]
 """Takes a cohort, returns which patients keep the rule."""
 
 
-class CohortError(ValueError):
+class CohortError(InputError):
     """A cohort that cannot be used; the message is one line."""
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["check_writable", "read_text", "shown", "write_text"]
+__all__ = ["InputError", "check_writable", "read_text", "shown", "write_text"]
+
+
+class InputError(ValueError):
+    """Something that the user gave cannot be used: one line with the file, the place, what and what to do."""
 
 
 def shown(path: str | Path) -> str:
-    """Return a path as it may stand in a message: on one line, and not too long."""
+    """Return a path as it may stand in a message: seen from here, on one line, and not too long."""
     text = str(path)
+    with contextlib.suppress(ValueError, OSError):
+        text = str(Path(path).relative_to(Path.cwd()))
     text = text if text.isprintable() else repr(text)
     return text if len(text) <= 200 else f"{text[:90]}...{text[-90:]}"
 
@@ -63,19 +70,18 @@ def check_writable(path: str | Path, *inputs: str | Path) -> None:
 
     Raises
     ------
-    ValueError
-        One line: the file, what is wrong, what to do.
+    InputError
     """
     target = Path(path)
     try:
         _refuse_target(target, inputs)
         handle, trial = _beside(target)
     except FileNotFoundError:
-        raise ValueError(f"{shown(target)}: no folder {shown(target.parent)}; make it first") from None
+        raise InputError(f"{shown(target)}: no folder {shown(target.parent)}; make it first") from None
     except OSError as error:
-        raise ValueError(f"{shown(target)}: cannot be written ({error.strerror or error})") from None
+        raise InputError(f"{shown(target)}: cannot be written ({error.strerror or error})") from None
     except ValueError as error:
-        raise ValueError(f"{shown(target)}: {error}") from None
+        raise InputError(f"{shown(target)}: {error}") from None
     os.close(handle)
     Path(trial).unlink()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from recohort.files import read_text, shown
+from recohort.files import InputError, read_text, shown
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -19,7 +19,7 @@ MAX_DEPTH = 30
 MAX_VALUES = 100_000
 
 
-class LedgerError(ValueError):
+class LedgerError(InputError):
     """A ledger, or a file like one, that cannot be used; the message is one line."""
 
 

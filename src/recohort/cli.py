@@ -1,0 +1,237 @@
+"""The command line: ``python -m recohort COMMAND``, also installed as ``recohort``.
+
+Exit codes: 0 done and every claim met, 1 claims not met, 2 bad input (one line on stderr), 130
+interrupted, 141 when whoever reads the output has left. Heavy modules are imported where they are
+used, so that help and complaints come at once.
+
+A command is one function from parsed arguments to an exit code, listed in `COMMANDS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from recohort import __version__, paths
+from recohort.files import InputError, check_writable, shown, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recohort.check import Row
+
+__all__ = ["COMMANDS", "Command", "main"]
+
+DONE, NOT_MET, BAD_INPUT, INTERRUPTED, READER_LEFT = 0, 1, 2, 130, 141
+LARGEST_SEED = 2**31 - 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process if not given.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal may lack a character, but should show the rest
+            stream.reconfigure(errors="backslashreplace")
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.run is None:
+        parser.print_help()
+        return DONE
+    name = f"recohort {options.command}"
+    try:
+        code = options.run(options)
+        sys.stdout.flush()
+    except InputError as error:
+        return _complain(f"{name}: {error}", BAD_INPUT)
+    except KeyboardInterrupt:
+        return _complain(f"{name}: interrupted; files are as they were", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to flush at exit
+        return READER_LEFT
+    except OSError as error:
+        place = f"{shown(str(error.filename))}: " if error.filename else ""
+        return _complain(f"{name}: {place}{error.strerror or error}", BAD_INPUT)
+    return int(code)
+
+
+def _complain(message: str, code: int) -> int:
+    print(" ".join(message.split()), file=sys.stderr)
+    return code
+
+
+# --- commands ----------------------------------------------------------------------------
+
+
+def _check_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "cohort", nargs="?", type=Path, default=paths.COHORT, help="cohort, a CSV file (default: the book's)"
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the verdicts to a CSV file as well")
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Give one verdict per printed number."""
+    from recohort import ledger as ledgers
+
+    if options.csv is not None:
+        check_writable(options.csv, options.ledger, options.cohort)
+    ledger = ledgers.load(options.ledger)
+
+    from recohort import check, cohort, terminal
+
+    patients = cohort.read(options.cohort, ledger)
+    rows = check.check(patients, ledger)
+    if options.csv is not None:
+        write_text(options.csv, check.to_frame(rows).to_csv(index=False, lineterminator="\n"))
+    if options.json:
+        terminal.print_json(
+            {"ledger": shown(options.ledger), "cohort": shown(options.cohort)}
+            | _verdicts(patients, rows)
+            | {"rows": [_json_row(row) for row in rows]}
+        )
+    else:
+        terminal.show_checked(rows)
+        terminal.print_text(f"{shown(options.cohort)}: {_describe(patients)}")
+        terminal.print_text(check.scorecard_line(rows))
+    return NOT_MET if check.scorecard(rows)["not reproduced"] else DONE
+
+
+def _solve_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the cohort")
+    parser.add_argument("--seed", type=_seed, required=True, metavar="N", help="same seed, same bytes")
+
+
+def _solve(options: argparse.Namespace) -> int:
+    """Reconstruct one cohort and write it."""
+    from recohort import ledger as ledgers
+
+    check_writable(options.out, options.ledger)
+    ledger = ledgers.load(options.ledger)
+
+    from recohort import check, cohort, terminal
+    from recohort.solve.problem import UnsupportedClaim
+    from recohort.solve.reconstruct import Unsatisfiable, reconstruct
+
+    try:
+        with terminal.progress() as tell:
+            patients = reconstruct(ledger, options.seed, progress=tell)
+    except UnsupportedClaim as error:
+        raise InputError(f"{shown(options.ledger)}: {error}") from None
+    except Unsatisfiable as error:
+        missed = [claim for claim in ledger.claims if claim.id in error.claims]
+        how = "cannot all hold (proven)" if error.proven else "were not met by the search (no proof)"
+        if options.json:
+            listed = [{"claim": c.id, "place": c.at, "printed": c.printed} for c in missed]
+            terminal.print_json({"out": None, "seed": options.seed, "proven": error.proven, "missed": listed})
+        else:
+            terminal.show_claims(missed)
+            terminal.print_text(f"No cohort was written: these claims {how}.")
+        return NOT_MET
+    rows = check.check(patients, ledger)  # nothing is written that the checker has not seen
+    cohort.write(patients, ledger, options.out)
+    if options.json:
+        terminal.print_json({"out": shown(options.out), "seed": options.seed} | _verdicts(patients, rows))
+    else:
+        terminal.print_text(f"{shown(options.out)}: {_describe(patients)}, seed {options.seed}")
+        terminal.print_text(check.scorecard_line(rows))
+    return DONE
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes
+    ----------
+    name, summary : str
+    arguments : callable
+        Adds the command's own arguments to its parser; `--ledger` and `--json` are there.
+    run : callable
+        Takes the parsed arguments, returns the exit code; raises InputError for bad input.
+    """
+
+    name: str
+    summary: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+COMMANDS = (
+    Command("check", "hold a cohort against every printed number", _check_arguments, _check),
+    Command("solve", "reconstruct one cohort from the printed numbers", _solve_arguments, _solve),
+)
+
+
+# --- parsing and wording -----------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="recohort",
+        description="Reconstruct patients from the numbers that a clinical paper prints. "
+        "No reconstructed patient is a real one.",
+        epilog="Exit codes: 0 all claims met, 1 claims not met, 2 bad input.",
+    )
+    parser.add_argument("--version", action="version", version=f"recohort {__version__}")
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for command in COMMANDS:
+        sub = commands.add_parser(command.name, help=command.summary, description=f"{command.summary}.")
+        command.arguments(sub)
+        sub.add_argument(
+            "--ledger", type=Path, default=paths.LEDGER, metavar="FILE", help="ledger (default: the book's)"
+        )
+        sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        sub.set_defaults(run=command.run)
+    return parser
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:12]) <= LARGEST_SEED):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to {LARGEST_SEED}")
+    return int(text)
+
+
+def _describe(patients: pd.DataFrame) -> str:
+    """Say how many patients there are, and that they are not real where the file says so."""
+    from recohort.cohort import SOURCE
+
+    made = " reconstructed" if (patients["source"] == SOURCE).all() else ""
+    return f"{len(patients)}{made} patients" + (", not real ones" if made else "")
+
+
+def _verdicts(patients: pd.DataFrame, rows: Sequence[Row]) -> dict[str, object]:
+    from recohort.check import scorecard
+    from recohort.cohort import SOURCE
+
+    counts = scorecard(rows)
+    return {
+        "patients": len(patients),
+        "reconstructed": bool((patients["source"] == SOURCE).all()),
+        "tested": len(rows) - counts["context"],
+        "verdicts": counts,
+    }
+
+
+def _json_row(row: Row) -> dict[str, object]:
+    """Turn a row into what JSON can hold: a median that is not reached is null, and its text says so."""
+    finite = row.computed is not None and isfinite(row.computed)
+    return asdict(row) | {"computed": row.computed if finite else None}

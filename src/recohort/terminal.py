@@ -1,0 +1,115 @@
+"""What the commands print: tables for people, JSON for machines, progress while one waits."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from recohort.check import Row
+    from recohort.ledger import Claim
+
+__all__ = ["print_json", "print_text", "progress", "show_checked", "show_claims"]
+
+STYLES = {
+    "reproduced": "green",
+    "reproduced as read": "yellow",
+    "not reproduced": "bold red",
+    "context": "dim",
+}
+WIDTH_OF_A_FILE = 120
+"""Columns when the output is no terminal and COLUMNS does not say otherwise."""
+
+
+class _Console(Console):
+    """A console that leaves a closed pipe to the command line, which knows the exit code."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    known = stream.isatty() or "COLUMNS" in os.environ
+    # texts of a ledger are shown as they are: no [markup], no :emoji:
+    return _Console(
+        stderr=stderr,
+        width=None if known else WIDTH_OF_A_FILE,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+
+
+def print_text(text: str) -> None:
+    """Print a sentence, wrapped to the terminal."""
+    _console().print(text)
+
+
+def print_json(content: dict[str, object]) -> None:
+    """Print one JSON object; a number that JSON does not have is an error, not NaN."""
+    print(json.dumps(content, indent=1, allow_nan=False))
+
+
+def show_checked(rows: Iterable[Row]) -> None:
+    """Print one line per printed number, grouped by place, the verdict in words and colour."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in ("claim", "number", "printed", "read as", "computed", "verdict"):
+        table.add_column(name, overflow="fold", justify="right" if name == "computed" else "left")
+    place = claim = ""
+    for row in rows:
+        if row.place != place:
+            table.add_section()
+            table.add_row(Text(row.place, style="bold"))
+        first = row.claim != claim or row.place != place
+        place, claim = row.place, row.claim
+        table.add_row(
+            row.claim if first else "",
+            row.part,
+            row.printed,
+            row.read_as,
+            row.computed_text,
+            Text(row.verdict, style=STYLES[row.verdict]),
+        )
+    _console().print(table)
+
+
+def show_claims(claims: Iterable[Claim]) -> None:
+    """Print claims as they stand in the paper."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in ("claim", "printed", "place"):
+        table.add_column(name, overflow="fold")
+    for claim in claims:
+        table.add_row(claim.id, claim.printed, claim.at)
+    _console().print(table)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """Show a bar on stderr while work goes on; nothing where stderr is no terminal.
+
+    Yields
+    ------
+    callable
+        To be told what is being done and which share, 0 to 1, is behind us.
+    """
+    console = _console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def tell(what: str, share: float) -> None:
+            bar.update(task, description=what, completed=share)
+
+        yield tell
