@@ -20,8 +20,11 @@ from recohort.check import check
 from recohort.conditions import Level
 from recohort.ledger import Ledger
 from recohort.solve.baseline import Infeasible, Settings, solve_baseline
-from recohort.solve.problem import Problem, Track, build
-from recohort.solve.search import Rules, Schedule, State, anneal, losses
+from recohort.solve.demands import build
+from recohort.solve.moves import Rules
+from recohort.solve.objective import State, losses
+from recohort.solve.problem import Problem, Track
+from recohort.solve.search import Schedule, anneal
 
 __all__ = ["Budget", "Unsatisfiable", "reconstruct", "rules_of", "start_state", "survive", "to_cohort"]
 
