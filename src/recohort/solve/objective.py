@@ -93,7 +93,8 @@ def pack(tracks: tuple[Track, ...]) -> Layout:
         shape = tuple(max(a.shape[axis] for a in arrays) for axis in range(arrays[0].ndim))
         padded = np.zeros((len(arrays), *shape), arrays[0].dtype)
         for row, array in enumerate(arrays):
-            padded[row][tuple(slice(size) for size in array.shape) or ...] = array
+            window: tuple[int | slice, ...] = (row, *(slice(size) for size in array.shape))
+            padded[window] = array
         return padded
 
     def count(name: str) -> Ints:
