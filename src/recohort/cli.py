@@ -148,6 +148,43 @@ def _solve(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _describe_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("cohort", type=Path, help="known patients, a CSV file with the design's columns")
+    parser.add_argument(
+        "--design",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a ledger without claims, and what to print",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the ledger")
+
+
+def _describe_cohort(options: argparse.Namespace) -> int:
+    """Write the ledger that a paper would have printed of known patients."""
+    from recohort import design as designs
+
+    check_writable(options.out, options.cohort, options.design)
+    design = designs.load(options.design)
+
+    from recohort import check, cohort, describe, terminal
+
+    patients = cohort.read(options.cohort, design.ledger)
+    try:
+        ledger = describe.describe(patients, design)
+    except InputError as error:
+        raise InputError(f"{shown(options.cohort)}: {error}") from None
+    describe.write(ledger, design, options.out)
+    rows = check.check(patients, ledger)
+    if options.json:
+        made = {"out": shown(options.out), "claims": len(ledger.claims)}
+        terminal.print_json(made | _verdicts(patients, rows))
+    else:
+        terminal.print_text(f"{shown(options.out)}: {len(ledger.claims)} claims of {_describe(patients)}")
+        terminal.print_text(check.scorecard_line(rows))
+    return DONE
+
+
 @dataclass(frozen=True)
 class Command:
     """One command.
@@ -170,6 +207,7 @@ class Command:
 COMMANDS = (
     Command("check", "hold a cohort against every printed number", _check_arguments, _check),
     Command("solve", "reconstruct one cohort from the printed numbers", _solve_arguments, _solve),
+    Command("describe", "print known patients as a paper would", _describe_arguments, _describe_cohort),
 )
 
 
