@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
     from recohort.ledger import Attribute, Derivation, Endpoint, Ledger
 
-__all__ = ["SOURCE", "CohortError", "columns", "members", "read", "schema", "validate", "write", "write_text"]
+__all__ = [
+    "SOURCE",
+    "CohortError",
+    "column_dtype",
+    "columns",
+    "members",
+    "read",
+    "schema",
+    "validate",
+    "write",
+    "write_text",
+]
 
 SOURCE = "reconstructed"
 """What the last column says in every row: these are not real patients."""
@@ -105,11 +116,11 @@ def _attribute_column(name: str, attribute: Attribute) -> pa.Column:
         assert attribute.number is not None
         low, high = attribute.number.min, attribute.number.max
         check = pa.Check.in_range(low, high, error=f"{name} must lie between {low:g} and {high:g}")
-    return pa.Column(_dtype(attribute), check, nullable=True)
+    return pa.Column(column_dtype(attribute), check, nullable=True)
 
 
-def _dtype(attribute: Attribute) -> str:
-    """Integers stay integers where a cell may be empty; texts are plain objects."""
+def column_dtype(attribute: Attribute) -> str:
+    """Return the pandas type of a column: integers even where a cell may be empty; texts are objects."""
     if attribute.number is not None:
         return "Float64" if attribute.number.decimals else "Int64"
     return "Int64" if all(isinstance(level, int) for level in attribute.levels or ()) else "object"
@@ -279,7 +290,7 @@ def _typed(header: list[str], rows: list[list[str]], ledger: Ledger) -> pd.DataF
 
 
 def _attribute_values(table: Table, name: str, attribute: Attribute) -> pd.Series[Any]:
-    kind = _dtype(attribute)
+    kind = column_dtype(attribute)
     if kind == "object":
         return pd.Series([cell or None for cell in table[name]], dtype=object)
     numbers = _numbers(table, name, whole=kind == "Int64", may_be_empty=True)
