@@ -127,7 +127,9 @@ class Design:
         check_references(ledger)
         design = cls(ledger, _plan(raw.get("design")), head)
         _check_names(design)
-        _check_claims(design)
+        _check_claims(design, [(Claim.model_validate(fields), place) for fields, place in _sizes(design)])
+        _check_tests(design)
+        _check_claims(design, list(blank_claims(design)))
         return design
 
 
@@ -191,17 +193,20 @@ def _check_names(design: Design) -> None:
                 raise MisfitError(("design", *place), f"unknown {what} {name!r}; {suggest(name, known)}")
         if len(set(names)) != len(names):
             raise MisfitError(("design", *place), "a name stands twice; keep one")
-    for number, test in enumerate(plan.tests):
-        if len({str(plan.population(name).at_risk) for name in test.groups}) > 1:
+
+
+def _check_tests(design: Design) -> None:
+    """Raise MisfitError unless the groups of each test can be one claim."""
+    for number, test in enumerate(design.plan.tests):
+        if len({str(design.plan.population(name).at_risk) for name in test.groups}) > 1:
             raise MisfitError(
                 ("design", "tests", number, "groups"),
                 "these groups are at risk at different times; compare groups with the same at_risk",
             )
 
 
-def _check_claims(design: Design) -> None:
-    """Let the ledger's own checks see the blank claims, and report at the place in the design."""
-    blanks = list(blank_claims(design))
+def _check_claims(design: Design, blanks: list[tuple[Claim, Place]]) -> None:
+    """Let the ledger's own checks see blank claims, and report at the place in the design."""
     try:
         check_references(design.ledger.with_claims(claim for claim, _ in blanks))
     except MisfitError as misfit:
