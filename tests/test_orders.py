@@ -93,6 +93,7 @@ def test_cross_tables_by_hand() -> None:
     assert list(cross_tables({}, {})) == [{}]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=3), st.data())
 def test_cross_tables_have_their_sums(rows: list[int], data: st.DataObject) -> None:
     cuts = data.draw(st.lists(st.integers(0, sum(rows)), min_size=2, max_size=2).map(sorted))

@@ -17,6 +17,7 @@ fraction is that of Brown and Heathers, Soc Psychol Personal Sci 2017, there for
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,7 +25,7 @@ from itertools import pairwise
 
 from recohort.printed import Interval, parse
 
-__all__ = ["History", "best_pooled", "histories", "prints_as"]
+__all__ = ["History", "best_pooled", "histories", "printable", "prints_as"]
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,32 @@ def histories(patients: int, printed: str, *, rounding: str = "half-up") -> Iter
         raise ValueError(f"{patients} patients: give at least 1")
     interval = parse("survival", printed)[0].interval(rounding)
     yield from _extend(patients, (), Fraction(1), interval)
+
+
+def printable(patients: int) -> dict[int, int]:
+    """Count the histories behind each whole percentage that a group can print.
+
+    Parameters
+    ----------
+    patients : int
+        Up to about 16: there are 2 to the power of `patients` histories, though many share a product.
+
+    Returns
+    -------
+    dict of int to int
+        Percentage, ascending, to the number of its histories. A percentage that is missing cannot be
+        printed. An exact half counts for both neighbours.
+    """
+    products = Counter({Fraction(1): 1})
+    for m in range(1, patients + 1):
+        products += Counter({survival * Fraction(m - 1, m): count for survival, count in products.items()})
+    found: Counter[int] = Counter()
+    for survival, count in products.items():
+        doubled = math.floor(200 * survival)
+        found[(doubled + 1) // 2] += count
+        if 200 * survival == doubled and doubled % 2:
+            found[doubled // 2] += count
+    return dict(sorted(found.items()))
 
 
 def prints_as(survival: Fraction, interval: Interval) -> bool:
