@@ -109,7 +109,9 @@ def _check(options: argparse.Namespace) -> int:
 
 def _solve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the cohort")
-    parser.add_argument("--seed", type=_seed, required=True, metavar="N", help="same seed, same bytes")
+    parser.add_argument(
+        "--seed", type=_seed, default=1, metavar="N", help="same seed, same bytes (default 1)"
+    )
 
 
 def _solve(options: argparse.Namespace) -> int:
