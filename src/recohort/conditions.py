@@ -128,9 +128,7 @@ def _test(name: object, value: object) -> Test:
     levels: list[Level] = []
     for level in given:
         if isinstance(level, bool) or not isinstance(level, int | str):
-            raise ConditionError(
-                f"{str(name)[:60]}: {explain_level(level)}, or write a comparison such as '>=60'"
-            )
+            raise ConditionError(f"{str(name)[:60]}: {explain_level(level)}")
         levels.append(level)
     return Levels(tuple(dict.fromkeys(levels)))
 

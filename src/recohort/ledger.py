@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from recohort.conditions import Condition, Population, explain_level
 from recohort.files import read_text, shown
+from recohort.implications import Implications
 from recohort.ledger_checks import ACTING_CONVENTIONS, MisfitError, check_references
 from recohort.ledger_messages import explain, place_name
 from recohort.printed import Number, parse
@@ -172,10 +173,11 @@ class Attribute(Part):
             raise ValueError("levels must differ from each other")
         if len({type(level) for level in self.levels or ()}) > 1:
             raise ValueError("levels are all whole numbers or all texts; put the numbers in quotes")
-        if self.derived and not {self.derived.level, self.derived.otherwise} <= set(self.levels or ()):
-            raise ValueError("derived names a level that is not in levels")
-        if not set(self.level_labels) <= set(self.levels or ()):
-            raise ValueError("level_labels names a level that is not in levels")
+        derived = (self.derived.level, self.derived.otherwise) if self.derived else ()
+        for key, named in (("derived", derived), ("level_labels", self.level_labels)):
+            for level in named:
+                if level not in (self.levels or ()):
+                    raise ValueError(f"{key} names {level!r}, which is not among the levels")
         if self.not_after and self.number is None:
             raise ValueError("not_after goes with a number")
         return self
@@ -264,8 +266,10 @@ class Claim(Part):
                 raise ValueError(f"{name} does not go with {kind}")
         if kind == "p_value" and (self.endpoint is None) == (self.outcome is None):
             raise ValueError("p_value needs either endpoint or outcome")
-        if (self.read_as is None) != (self.because is None):
-            raise ValueError("read_as and because go together: give the reason for the reading")
+        if self.read_as and not self.because:
+            raise ValueError("read_as needs because: give the reason for the reading")
+        if self.because and not self.read_as:
+            raise ValueError("because needs read_as: say how the number is read")
         if self.read_as and self.read_as.month is not None and kind != "survival":
             raise ValueError("read_as month goes with survival")
         parse(kind, self.printed)
@@ -300,10 +304,10 @@ class Ledger(Part):
 
     study: Study
     attributes: Annotated[Mapping[Name, Attribute], Field(max_length=200)]
-    rules: Annotated[tuple[Rule, ...], Field(max_length=500)] = ()
+    rules: Annotated[tuple[Rule, ...], Field(max_length=200)] = ()
     endpoints: Annotated[Mapping[Name, Endpoint], Field(max_length=6)] = Field(default_factory=dict)
     conventions: Mapping[Name, Convention] = Field(default_factory=dict)
-    claims: Annotated[tuple[Claim, ...], Field(max_length=3000)] = ()
+    claims: Annotated[tuple[Claim, ...], Field(max_length=2000)] = ()
 
     def convention(self, name: str) -> str | float:
         """Value of a convention; for one the engine acts on, its default where the ledger is silent."""
@@ -324,6 +328,11 @@ class Ledger(Part):
             If no claim has this id.
         """
         return self._by_id[claim_id]
+
+    @cached_property
+    def implications(self) -> Implications:
+        """What follows from what among the attributes."""
+        return Implications(self.attributes, self.rules)
 
     @cached_property
     def _by_id(self) -> dict[str, Claim]:

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from recohort.conditions import Condition, Level, Levels, Threshold
+from recohort.implications import allowed_levels
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -28,6 +29,8 @@ ACTING_CONVENTIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Conventions on which the engine acts, the first option being what holds when a ledger is silent."""
 
+_LOOK = "check it against where, derived and rules"
+MAX_STEPS = 200_000
 RESERVED_COLUMNS = ("patient", "source", "cohort")
 
 
@@ -46,6 +49,7 @@ def check_references(ledger: Ledger) -> None:
     for place, condition in _conditions(ledger):
         _check_condition(ledger, place, condition)
     _check_order(ledger)
+    _check_size(ledger)
     _check_possible(ledger)
     seen: set[str] = set()
     for position, claim in enumerate(ledger.claims):
@@ -55,102 +59,6 @@ def check_references(ledger: Ledger) -> None:
             )
         seen.add(claim.id)
         _check_claim(ledger, ("claims", position), claim)
-
-
-def allowed_levels(ledger: Ledger, condition: Condition) -> dict[str, frozenset[Level | None]] | None:
-    """Levels that each attribute can still have among the patients who meet a condition.
-
-    Follows applicability, rules and derived attributes until nothing changes (None stands for an
-    empty cell). A necessary condition only: returning levels does not prove that a patient exists.
-
-    Returns
-    -------
-    dict or None
-        None if no patient can meet the condition.
-    """
-    allowed: dict[str, frozenset[Level | None]] = {}
-    for name, attribute in ledger.attributes.items():
-        if attribute.levels is not None:
-            empty = {None} if attribute.where or attribute.may_be_empty else set()
-            allowed[name] = frozenset(attribute.levels) | empty
-    numeric: dict[str, tuple[float, float]] = {}
-    consequences = [condition]
-    applied: set[Condition] = set()
-    while consequences:
-        current = consequences.pop()
-        if current in applied:
-            continue
-        applied.add(current)
-        before = dict(allowed)
-        if not _narrow(ledger, current, allowed, numeric):
-            return None
-        consequences += [ledger.attributes[name].where for name in current.attributes]
-        if len(applied) == 1 or allowed != before:
-            consequences += _consequences(ledger, allowed)
-    return allowed
-
-
-def _narrow(
-    ledger: Ledger,
-    condition: Condition,
-    allowed: dict[str, frozenset[Level | None]],
-    numeric: dict[str, tuple[float, float]],
-) -> bool:
-    """Apply a condition to the allowed levels and number ranges; False if nothing is left."""
-    for name, test in condition.tests:
-        spec = ledger.attributes[name].number
-        if isinstance(test, Levels):
-            allowed[name] &= frozenset(test.levels)
-            if not allowed[name]:
-                return False
-        elif spec is not None:
-            low, high = numeric.get(name, (spec.min, spec.max))
-            step = 10.0**-spec.decimals
-            if test.sign in (">", ">="):
-                low = max(low, test.limit + (step if test.sign == ">" else 0))
-            else:
-                high = min(high, test.limit - (step if test.sign == "<" else 0))
-            numeric[name] = (low, high)
-            if low > high + 1e-9:
-                return False
-    return True
-
-
-def _sure(allowed: Mapping[str, frozenset[Level | None]], condition: Condition) -> bool:
-    """Whether the levels that are left leave no choice but to meet a condition."""
-    return all(
-        isinstance(test, Levels) and allowed.get(name, frozenset([None])) <= frozenset(test.levels)
-        for name, test in condition.tests
-    )
-
-
-def _consequences(ledger: Ledger, allowed: Mapping[str, frozenset[Level | None]]) -> Iterator[Condition]:
-    """Conditions that follow from the levels that are left."""
-    for rule in ledger.rules:
-        if _sure(allowed, rule.when):
-            yield rule.then
-    for name, attribute in ledger.attributes.items():
-        derived = attribute.derived
-        if derived is None or not _sure(allowed, attribute.where):
-            continue
-        if any(_sure(allowed, alternative) for alternative in derived.any_of):
-            yield Condition(((name, Levels((derived.level,))),))
-        elif allowed[name] == {derived.otherwise}:
-            for alternative in derived.any_of:
-                yield from _denied(ledger, allowed, alternative)
-
-
-def _denied(
-    ledger: Ledger, allowed: Mapping[str, frozenset[Level | None]], condition: Condition
-) -> Iterator[Condition]:
-    """Yield what holds where a condition on the levels of one attribute, which applies, does not."""
-    if len(condition.tests) == 1:
-        [(name, test)] = condition.tests
-        attribute = ledger.attributes[name]
-        if isinstance(test, Levels) and not attribute.may_be_empty and _sure(allowed, attribute.where):
-            left = tuple(level for level in attribute.levels or () if level not in test.levels)
-            if left:
-                yield Condition(((name, Levels(left)),))
 
 
 def _check_columns(ledger: Ledger) -> None:
@@ -173,10 +81,7 @@ def _check_columns(ledger: Ledger) -> None:
             _known(endpoint.not_after, ledger.endpoints, place, "endpoint")
             parent = ledger.endpoints[endpoint.not_after]
             if endpoint.not_after == name or parent.not_after is not None:
-                raise MisfitError(
-                    place,
-                    f"{endpoint.not_after!r} must be another endpoint, and one without not_after of its own",
-                )
+                raise MisfitError(place, "name another endpoint, and one that has no not_after itself")
     for name, attribute in ledger.attributes.items():
         if attribute.not_after is not None:
             _known(attribute.not_after, ledger.endpoints, ("attributes", name, "not_after"), "endpoint")
@@ -245,6 +150,13 @@ def _check_order(ledger: Ledger) -> None:
             del waiting[name]
 
 
+def _check_size(ledger: Ledger) -> None:
+    """Refuse a ledger that would take seconds to follow."""
+    populations = sum(1 + len(claim.groups or ()) ** 2 for claim in ledger.claims)
+    if populations * ledger.implications.count > MAX_STEPS:
+        raise MisfitError(("rules",), f"too many rules for {len(ledger.claims)} claims; split the ledger")
+
+
 def _check_possible(ledger: Ledger) -> None:
     """Somebody must be able to exist, and every attribute must be able to apply to somebody."""
     if allowed_levels(ledger, Condition()) is None:
@@ -254,7 +166,7 @@ def _check_possible(ledger: Ledger) -> None:
     for name, attribute in ledger.attributes.items():
         if allowed_levels(ledger, attribute.where) is None:
             raise MisfitError(
-                ("attributes", name, "where"), f"no patient can be {attribute.where}; see levels and rules"
+                ("attributes", name, "where"), f"it applies to nobody ({attribute.where}); {_LOOK}"
             )
 
 
@@ -278,7 +190,7 @@ def _check_claim(ledger: Ledger, place: Place, claim: Claim) -> None:
     populations = [claim.where & claim.of, *(claim.where & group for group in claim.groups or ())]
     for condition in populations:
         if allowed_levels(ledger, condition) is None:
-            raise MisfitError(place, f"no patient can be in its population ({condition}); see its levels")
+            raise MisfitError(place, f"nobody can be in its population ({condition}); {_LOOK}")
     if claim.groups is not None:
         _check_groups(ledger, place, claim)
 
@@ -318,13 +230,18 @@ def _check_time(ledger: Ledger, place: Place, value: float | str) -> None:
     scale = ledger.study.time
     if not 0 <= ledger.month(value) <= scale.max:
         raise MisfitError(
-            place, f"{value} lies outside the follow-up, which goes from 0 to {scale.max:g} {scale.unit}"
+            place,
+            f"{ledger.month(value):g} lies outside the follow-up, from 0 to {scale.max:g} {scale.unit}",
         )
 
 
 def _known(name: Level, names: Collection[Level] | Mapping[str, object], place: Place, what: str) -> None:
-    if name not in names:
-        raise MisfitError(place, f"unknown {what} {str(name)[:60]!r}; {suggest(name, names)}")
+    if name in names:
+        return
+    if str(name) in {str(option) for option in names}:
+        advice = f"write {name} without quotes" if isinstance(name, str) else f"write '{name}' in quotes"
+        raise MisfitError(place, f"unknown {what} {str(name)!r}; {advice}, as among the levels")
+    raise MisfitError(place, f"unknown {what} {str(name)[:60]!r}; {suggest(name, names)}")
 
 
 def suggest(name: object, options: Collection[object] | Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from recohort.ledger_checks import Place, suggest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
@@ -45,13 +45,14 @@ def explain(error: ValidationError, raw: Mapping[str, Any]) -> tuple[Place, str]
         unknown = (p for p in problems if p["type"] == "extra_forbidden")
         first = next((p for p in unknown if p["loc"][:-1] == first["loc"][:-1]), first)
     loc = first["loc"]
-    key = str(loc[-1])[:60] if loc else "ledger"
     if first["type"] == "missing":
-        return _found(loc[:-1], raw), f"key {key!r} is missing; add it"
+        return _found(loc[:-1], raw), f"key {loc[-1]!r} is missing; add it"
     if first["type"] == "extra_forbidden":
-        if first["input"] is None:  # {why: one, two} is read as the keys why and two
-            return _found(loc[:-1], raw), f"unknown key {key!r}; if it belongs to a text, put that in quotes"
-        return _found(loc[:-1], raw), f"unknown key {key!r}; {suggest(key, _keys_at(loc[:-1]))}"
+        if first["input"] is None and "claims" in loc:  # {why: one, two} has the keys why and two
+            return _found(
+                loc, raw
+            ), "unknown key; if it belongs to a text with a comma, put that text in quotes"
+        return _found(loc, raw), f"unknown key; {suggest(loc[-1], _keys_at(loc[:-1]))}"
     place = _found(loc, raw)
     key = next((part for part in reversed(place) if isinstance(part, str)), "")
     return place, _sentence(first, key)[:300]
@@ -60,14 +61,20 @@ def explain(error: ValidationError, raw: Mapping[str, Any]) -> tuple[Place, str]
 def place_name(place: Place, raw: Mapping[str, Any]) -> str:
     """Name a place as its author knows it: "claim table1.age, where", "attributes.sex.levels"."""
     kind, *rest = place or ("",)
-    if kind == "claims" and rest and isinstance(rest[0], int):
-        claim = raw["claims"][rest[0]]
-        named = isinstance(claim, dict) and isinstance(claim.get("id"), str)
-        words = [f"claim {claim['id'][:100]}" if named else f"claim number {rest[0] + 1}"]
-        return ", ".join([*words, ".".join(str(part) for part in rest[1:])][: 1 + (len(rest) > 1)])
     if kind == "rules" and rest:
         return f"rule {int(rest[0]) + 1}"
-    return ".".join(str(part)[:60] for part in place)
+    if kind != "claims" or not rest or not isinstance(rest[0], int):
+        return _path(place)
+    claim = raw["claims"][rest[0]]
+    known = isinstance(claim, dict) and isinstance(claim.get("id"), str) and len(claim["id"]) <= 100
+    name = f"claim {claim['id']}" if known else f"claim number {rest[0] + 1}"
+    return f"{name}, {_path(rest[1:])}" if rest[1:] else name
+
+
+def _path(parts: Sequence[str | int]) -> str:
+    """Write a place within a ledger: attributes.sex.levels, entry 2."""
+    words = [f", entry {part + 1}" if isinstance(part, int) else f".{part[:60]}" for part in parts]
+    return "".join(words).strip("., ")
 
 
 def _found(loc: tuple[str | int, ...], raw: object) -> Place:
@@ -95,13 +102,14 @@ def _sentence(problem: ErrorDetails, key: str) -> str:
     if kind in ("string_type", "float_type", "finite_number") and key in _EITHER:
         return f"{_EITHER[key]}, not {_show(given)}"
     if kind == "string_type" and key in STATISTICS:
-        return f"must be in quotes, as printed, not {_show(given)}"
+        return "must be in quotes, as printed"
     if kind == "string_type" and key == "date":
         return _PATTERNS["date"]
     if kind in _WANTED:
         return f"must be {_WANTED[kind]}, not {_show(given)}"
     if kind in _LIMITS:
-        return _LIMITS[kind].format_map({name: _plain(value) for name, value in limits.items()})
+        limit = _LIMITS[kind].format_map({name: _plain(value) for name, value in limits.items()})
+        return f"{limit}, not {_show(given)}" if limit.startswith("must be") else limit
     return problem["msg"]
 
 
@@ -128,14 +136,14 @@ _LIMITS = {
     "literal_error": "must be {expected}",
     "string_too_short": "must not be empty",
     "string_too_long": "has more than {max_length} characters; shorten it",
-    "too_short": "has {actual_length} entries; it needs at least {min_length}",
-    "too_long": "has more than {max_length} entries; it may have at most {max_length}",
+    "too_short": "must hold at least {min_length}, and holds {actual_length}",
+    "too_long": "may hold at most {max_length}",
 }
 
 
 def _plain(value: object) -> object:
     """Write a limit as a reader would: 1, not 1.0."""
-    return f"{value:,.12g}" if isinstance(value, float) else value
+    return f"{value:,.12g}" if isinstance(value, int | float) else value
 
 
 def _show(given: object) -> str:

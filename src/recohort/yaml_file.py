@@ -29,6 +29,13 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 class _PlainLoader(_Loader):  # type: ignore[misc]
     """Safe YAML without duplicate keys."""
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        """Construct a value, saying where it stands if it cannot be."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except (ValueError, OverflowError):  # a date such as 2026-13-99, a number of 5,000 digits
+            raise _problem(f"{str(node.value)[:40]!r} cannot be read; put it in quotes", node) from None
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Construct a mapping, refusing a key that stands twice."""
         seen: set[Hashable] = set()
@@ -37,7 +44,8 @@ class _PlainLoader(_Loader):  # type: ignore[misc]
                 raise _problem("merge keys (<<) are not allowed; write the keys out", key_node)
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, bool) or not isinstance(key, str | int):
-                raise _problem(f"key {key_node.value!s:.40} must be a word; put it in quotes", key_node)
+                named = f" {key_node.value!s:.40}" if isinstance(key_node, yaml.ScalarNode) else ""
+                raise _problem(f"key{named} must be a word; put it in quotes", key_node)
             if key in seen:
                 raise _problem(f"key {str(key)[:60]!r} stands twice; keep one", key_node)
             seen.add(key)
@@ -106,8 +114,6 @@ def parse_yaml(text: str) -> dict[str, Any]:
         raise ValueError(_explain(error)) from None
     except yaml.YAMLError as error:
         raise ValueError(f"not YAML: {' '.join(str(error).split())[:200]}") from None
-    except (ValueError, OverflowError, RecursionError) as error:  # a date such as 2026-99-99, 5,000 digits
-        raise ValueError(f"a value cannot be read ({' '.join(str(error).split())[:120]}); quote it") from None
     if content is None:
         raise ValueError("the file is empty")
     if not isinstance(content, dict):
@@ -127,6 +133,7 @@ def _explain(error: yaml.MarkedYAMLError) -> str:
 
 
 _USUALLY = {
+    "found unexpected ':'": "put a space behind a colon, and a value; if it belongs to a text, use quotes",
     "mapping values are not allowed": "a text that holds a colon needs quotes",
     "did not find expected key": "check quotes, commas and the indentation of this line and the one before",
     "did not find expected ',' or": "a comma, a quote or a closing bracket is missing",
