@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
-from conftest import SMALL_LEDGER
 from recohort.conditions import Condition
 from recohort.ledger import Ledger, LedgerError, load
 from recohort.ledger_checks import allowed_levels
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-TEXT = SMALL_LEDGER.read_text(encoding="utf-8")
+TEXT = (Path(__file__).with_name("fixtures") / "small_ledger.yaml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

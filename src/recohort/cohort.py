@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -231,7 +230,8 @@ def read(path: str | Path, ledger: Ledger) -> pd.DataFrame:
         With one line: file, row and patient, what is wrong.
     """
     try:
-        header, rows = parse_csv(read_text(path, max_bytes=MAX_BYTES, kind="a cohort (CSV)"))
+        text = read_text(path, max_bytes=MAX_BYTES, kind="a cohort (CSV)")
+        header, rows = parse_csv(text, [column for column in columns(ledger) if column != "source"])
         return validate(_typed(header, rows, ledger), ledger)
     except ValueError as error:
         raise CohortError(f"{shown(path)}: {error}") from None
@@ -272,12 +272,6 @@ def _first_failure(error: SchemaErrors, cohort: pd.DataFrame) -> str:
 
 def _typed(header: list[str], rows: list[list[str]], ledger: Ledger) -> pd.DataFrame:
     """Turn a table of texts into typed columns."""
-    wanted = columns(ledger)
-    for column in wanted:
-        if column not in header and column != "source":
-            close = get_close_matches(column, set(header) - set(wanted), n=1)
-            hint = f"is {close[0]!r} meant?" if close else f"a cohort has {', '.join(wanted)}"
-            raise ValueError(f"column {column!r} is missing; {hint}")
     table = {name: [row[place] for row in rows] for place, name in enumerate(header)}
     typed: dict[str, object] = {"patient": np.array(table["patient"], dtype=object)}
     for name, attribute in ledger.attributes.items():

@@ -5,14 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["parse_csv", "parse_number"]
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 
 
-def parse_csv(text: str) -> tuple[list[str], list[list[str]]]:
+def parse_csv(text: str, needed: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Split a comma-separated text into its header and its rows, spaces around cells removed.
+
+    Parameters
+    ----------
+    text : str
+    needed : sequence of str
+        Columns that must be there; others may be.
 
     Returns
     -------
@@ -36,12 +47,7 @@ def parse_csv(text: str) -> tuple[list[str], list[list[str]]]:
     if not table:
         raise ValueError("the file is empty; it should hold a header row and one row per patient")
     header, *rows = table
-    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(header) == 1 and sign in header[0]:
-            raise ValueError(f"cells are separated by {name}; save the file as CSV with commas")
-    for column in header:
-        if header.count(column) > 1:
-            raise ValueError(f"column {column[:40]!r} stands twice in the header; keep one")
+    _check_header(header, needed)
     for number, row in enumerate(rows, 2):
         if len(row) != len(header):
             raise ValueError(
@@ -49,6 +55,19 @@ def parse_csv(text: str) -> tuple[list[str], list[list[str]]]:
                 "check commas and quotes, and delete lines that are no patients"
             )
     return header, rows
+
+
+def _check_header(header: list[str], needed: Sequence[str]) -> None:
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and header[0].count(sign) > 2:
+            raise ValueError(f"cells are separated by {name}; save the file as CSV with commas")
+    for column in needed:
+        if column not in header:
+            close = get_close_matches(column, set(header) - set(needed), n=1)
+            hint = f"is {close[0]!r} meant?" if close else f"the first row must name {', '.join(needed)}"
+            raise ValueError(f"column {column!r} is missing; {hint}")
+        if header.count(column) > 1:
+            raise ValueError(f"column {column!r} stands twice in the header; keep one")
 
 
 def parse_number(text: str, *, whole: bool = False) -> float:
