@@ -15,7 +15,7 @@ from recohort import paths
 from recohort.check import Row, check
 from recohort.cohort import read
 from recohort.exhibits.cells import Cell, at_place, cells, tally
-from recohort.exhibits.curves import PanelData, panel_data, ticks
+from recohort.exhibits.curves import PanelData, panel_data, pooled, survival_at, ticks
 from recohort.exhibits.flow import flow
 from recohort.exhibits.km import EXTENDED, km_figure, to_svg
 from recohort.exhibits.layout import Layout, load_layout
@@ -34,8 +34,9 @@ from recohort.exhibits.words import headline, panel_text
 from recohort.ledger import Ledger, load
 
 __all__ = [
-    "EXTENDED", "Cell", "Exhibits", "Html", "Prose", "at_place", "element", "flex", "open_exhibits", "p_text",
-    "percent", "reasons", "rounded", "simple", "summary", "tally", "times",
+    "EXTENDED", "Cell", "Exhibits", "Html", "PanelData", "Prose", "at_place", "element", "flex",
+    "open_exhibits", "p_text", "percent", "pooled", "reasons", "rounded", "simple", "summary",
+    "survival_at", "tally", "times",
 ]  # fmt: skip
 
 
@@ -87,11 +88,8 @@ class Exhibits:
 
     def compare(self, *names: str) -> Html:
         """Set what is printed about some panels beside what the cohort gives."""
-        tables = [
-            beside(f"{d.panel.letter}: {d.panel.title}", "Group", panel_lines(d))
-            for d in map(self.panel, names)
-        ]
-        return flex(tables)
+        panels = [self.panel(name) for name in names]
+        return element("div", *(beside(f"{d.panel.letter}: {d.title}", "Group", panel_lines(d)) for d in panels))
 
     def printed(self, claim: str, part: str) -> float:
         """Return one printed number of a claim at its face value, for arithmetic on the print.

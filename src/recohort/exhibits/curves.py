@@ -23,7 +23,7 @@ from recohort.exhibits.layout import Group, Panel, find_claims
 from recohort.ledger import Ledger
 
 __all__ = [
-    "Comparison", "GroupCurve", "PanelData", "compare", "curve_table", "median", "panel_data",
+    "Comparison", "GroupCurve", "PanelData", "compare", "curve_table", "median", "panel_data", "pooled",
     "risk_table", "survival_at", "ticks",
 ]  # fmt: skip
 
@@ -33,7 +33,7 @@ WEIGHTS: Mapping[str, str | None] = {
 """The ledger's names of the rank tests, and lifelines' names of their weights."""
 
 STEPS = (3, 6, 12, 24, 36, 48, 60)
-MOST_TICKS = 6
+MOST_TICKS = 8
 HALF = 0.5 + 1e-9
 """A product such as 3/4 x 2/3 may miss one half by a last bit."""
 
@@ -111,6 +111,11 @@ class PanelData:
     def n(self) -> int:
         """Number of patients in all groups."""
         return sum(curve.n for curve in self.curves)
+
+    @property
+    def title(self) -> str:
+        """What the panel shows."""
+        return self.panel.title
 
     @property
     def last(self) -> float:
@@ -203,6 +208,12 @@ def compare(a: GroupCurve, b: GroupCurve, test: str) -> float:
     """Return the two-sided P value of a rank test between two curves, from lifelines."""
     tested = logrank_test(a.time, b.time, a.event, b.event, weightings=WEIGHTS[test])
     return float(tested.p_value)
+
+
+def pooled(*curves: GroupCurve) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the patients of some curves together: times, events, and the number of the curve, each (n,)."""
+    time, event = (np.concatenate([getattr(curve, name) for curve in curves]) for name in ("time", "event"))
+    return time, event, np.repeat(np.arange(len(curves)), [curve.n for curve in curves])
 
 
 def panel_data(panel: Panel, cohort: pd.DataFrame, ledger: Ledger, cells: Mapping[str, Cell]) -> PanelData:

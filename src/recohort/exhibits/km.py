@@ -214,7 +214,7 @@ def km_figure(
             left, width = (LEFT, WIDTH - LEFT - RIGHT) if name in ("curves", "risk") else (0.0, WIDTH)
             if name in ("key", "curves", "risk"):
                 axes[name] = figure.add_axes((left / WIDTH, top, width / WIDTH, height / total), label=name)
-        title = f"{data.panel.letter}  {data.panel.title}"
+        title = f"{data.panel.letter}  {data.title}"
         figure.text(0.06 / WIDTH, 1 - 0.12 / total, title, fontsize=NORMAL, fontweight="bold", va="center")
         draw_key(axes["key"], data)
         for curve in data.curves:

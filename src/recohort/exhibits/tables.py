@@ -146,7 +146,7 @@ def curve_numbers(data: PanelData, at: Sequence[float]) -> Html:
                 _row(times(time), *(_datum(text) for text in (shown, str(left), str(censored), str(events))))
             )
         groups.append(group)
-    caption = f"{data.panel.title}: the curves in numbers. {NOT_REAL.capitalize()}"
+    caption = f"{data.title}: the curves in numbers. {NOT_REAL.capitalize()}"
     return _table(caption, headings, groups, "simple")
 
 

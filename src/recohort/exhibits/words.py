@@ -27,7 +27,7 @@ def curve_text(curve: GroupCurve, unit: str) -> str:
 
 def panel_text(data: PanelData) -> str:
     """Text alternative of a panel: the results that a reader takes from the picture."""
-    start = f"Panel {data.panel.letter}, {data.panel.title}: Kaplan-Meier curves of {data.n} {NOT_REAL}."
+    start = f"Panel {data.panel.letter}, {data.title}: Kaplan-Meier curves of {data.n} {NOT_REAL}."
     said = [start, *(curve_text(curve, data.unit) for curve in data.curves)]
     for comparison in data.comparisons:
         a, b = (data.curves[i].label for i in comparison.pair)
