@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from recohort.check import Row
+    from recohort.ledger import Ledger
 
 __all__ = ["COMMANDS", "Command", "main"]
 
@@ -127,20 +128,15 @@ def _solve(options: argparse.Namespace) -> int:
 
     try:
         with terminal.progress() as tell:
-            patients = reconstruct(ledger, options.seed, progress=tell)
+            patients = reconstruct(ledger, options.seed, progress=tell).assign(source=cohort.SOURCE)
     except UnsupportedClaim as error:
         raise InputError(f"{shown(options.ledger)}: {error}") from None
     except Unsatisfiable as error:
-        missed = [claim for claim in ledger.claims if claim.id in error.claims]
-        how = "cannot all hold (proven)" if error.proven else "were not met by the search (no proof)"
-        if options.json:
-            listed = [{"claim": c.id, "place": c.at, "printed": c.printed} for c in missed]
-            terminal.print_json({"out": None, "seed": options.seed, "proven": error.proven, "missed": listed})
-        else:
-            terminal.show_claims(missed)
-            terminal.print_text(f"No cohort was written: these claims {how}.")
-        return NOT_MET
+        return _report_missed(options, ledger, error.claims, proven=error.proven)
     rows = check.check(patients, ledger)  # nothing is written that the checker has not seen
+    missed = {row.claim for row in rows if row.verdict == "not reproduced"}
+    if missed:
+        return _report_missed(options, ledger, missed, proven=False)
     cohort.write(patients, ledger, options.out)
     if options.json:
         terminal.print_json({"out": shown(options.out), "seed": options.seed} | _verdicts(patients, rows))
@@ -148,6 +144,21 @@ def _solve(options: argparse.Namespace) -> int:
         terminal.print_text(f"{shown(options.out)}: {_describe(patients)}, seed {options.seed}")
         terminal.print_text(check.scorecard_line(rows))
     return DONE
+
+
+def _report_missed(options: argparse.Namespace, ledger: Ledger, ids: Collection[str], *, proven: bool) -> int:
+    """Say which claims keep a cohort from being written."""
+    from recohort import terminal
+
+    missed = [claim for claim in ledger.claims if claim.id in ids]
+    if options.json:
+        listed = [{"claim": claim.id, "place": claim.at, "printed": claim.printed} for claim in missed]
+        terminal.print_json({"out": None, "seed": options.seed, "proven": proven, "missed": listed})
+    else:
+        terminal.show_claims(missed)
+        how = "cannot all hold (proven)" if proven else "were not met by the search (no proof)"
+        terminal.print_text(f"No cohort was written: these claims {how}.")
+    return NOT_MET
 
 
 def _describe_arguments(parser: argparse.ArgumentParser) -> None:

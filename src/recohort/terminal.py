@@ -53,8 +53,8 @@ def _console(*, stderr: bool = False) -> Console:
 
 
 def print_text(text: str) -> None:
-    """Print a sentence, wrapped to the terminal."""
-    _console().print(text)
+    """Print a sentence on one line."""
+    _console().print(text, soft_wrap=True)
 
 
 def print_json(content: dict[str, object]) -> None:
