@@ -70,7 +70,8 @@ def lives_of(
     done : str, optional
         An attribute that holds a time.
     """
-    first, *_, last = ledger.endpoints.values()
+    ends = list(ledger.endpoints.values())
+    first, last = ends[0], ends[-1]
     found = []
     for number, (_, row) in enumerate(cohort.iterrows()):
         before = bool(row[first.event]) and row[first.time] < row[last.time]
@@ -119,7 +120,9 @@ def lives_figure(courses: Sequence[Life], unit: str, legend: Sequence[tuple[str,
     return drawing
 
 
-def lives(courses: Sequence[Life], unit: str, name: str, caption: str, words: Sequence[str]) -> Html:
+def lives(
+    courses: Sequence[Life], unit: str, name: str, caption: str, words: Sequence[str], whose: str = NOT_REAL
+) -> Html:
     """Return the figure for a page, with its text alternative.
 
     Parameters
@@ -131,13 +134,15 @@ def lives(courses: Sequence[Life], unit: str, name: str, caption: str, words: Se
     caption : str
     words : sequence of str
         What the circle, the bar, the cross and the triangle mean; the last ones may be left out.
+    whose : str
+        Who the patients are.
     """
     legend = list(zip(("o", "|", "x", "^"), words, strict=False))
     drawn = to_svg(lives_figure(courses, unit, legend), name)
-    return figure(drawn, lives_text(courses, unit, words), caption)
+    return figure(drawn, lives_text(courses, unit, words, whose), caption)
 
 
-def lives_text(courses: Sequence[Life], unit: str, words: Sequence[str]) -> str:
+def lives_text(courses: Sequence[Life], unit: str, words: Sequence[str], whose: str = NOT_REAL) -> str:
     """Say what the lines show, in numbers."""
     counts = (
         sum(life.event for life in courses),
@@ -145,10 +150,11 @@ def lives_text(courses: Sequence[Life], unit: str, words: Sequence[str]) -> str:
         sum(life.early is not None for life in courses),
         sum(life.done is not None for life in courses),
     )
-    said = ", ".join(f"{word} {count}" for word, count in zip(words, counts, strict=False))
+    said = ", ".join(f"{word}: {count}" for word, count in zip(words, counts, strict=False))
     longest = times(max(life.end for life in courses), unit)
     return (
-        f"A line of follow-up for each of {len(courses)} {NOT_REAL}. {said}. The longest line is {longest}."
+        f"A line of follow-up for each of {len(courses)} {whose}. {said.capitalize()}. "
+        f"The longest is {longest}."
     )
 
 

@@ -1,0 +1,254 @@
+"""Reference pages made from a ledger, so that they cannot go stale: claims, columns, conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+
+from recohort.check import Row
+from recohort.conditions import Condition, Level, Levels, Threshold
+from recohort.exhibits.markup import WORDS, Html, element
+from recohort.exhibits.numbers import times
+from recohort.ledger import Attribute, Claim, Convention, Ledger
+
+__all__ = ["about", "claims_table", "columns_table", "conventions_list", "in_words", "rules_list"]
+
+PARTS: Mapping[str, str] = {
+    "count": "patients", "denominator": "of", "percent": "percent", "rate": "percent", "median": "median",
+    "low": "lowest", "high": "highest", "p": "P",
+}  # fmt: skip
+SIGNS: Mapping[str, str] = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
+TESTS: Mapping[str, str] = {"fisher": "Fisher's exact", "chi-squared": "chi-squared"}
+COLUMNS = ("What", "Printed", "Read as", "Computed", "Same?")
+
+
+def in_words(condition: Condition, ledger: Ledger) -> str:
+    """Say who meets a condition, with the ledger's labels: ``NGS MRD responder, no HSCT``."""
+    said = []
+    for name, test in condition.tests:
+        attribute = ledger.attributes[name]
+        label = attribute.label or name
+        if isinstance(test, Threshold):
+            said.append(f"{label} {SIGNS[test.sign]} {test.limit:g}")
+        else:
+            said.append(_levels_in_words(attribute, label, test))
+    return ", ".join(said) or "all patients"
+
+
+def about(claim: Claim, ledger: Ledger) -> str:
+    """Say what a claim states and of whom: ``relapse-free survival at 24 months: NGS MRD responder``."""
+    if claim.kind == "context":
+        return claim.note or ""
+    who = in_words(claim.where, ledger)
+    if claim.groups is not None:
+        among = f"{who}: " if claim.where else ""
+        who = among + " against ".join(in_words(group, ledger) for group in claim.groups)
+    if claim.of:
+        who += f"; among {in_words(claim.of, ledger)}"
+    if claim.at_risk is not None:
+        endpoint, month = next(iter(claim.at_risk.items()))
+        label = ledger.endpoints[endpoint].label or endpoint
+        who += f"; at risk for {label} at {times(ledger.month(month), ledger.study.time.unit)}"
+    return f"{_statistic(claim, ledger)}: {who}"
+
+
+def claims_table(rows: Iterable[Row], ledger: Ledger) -> Html:
+    """Return every printed number with its verdict; each claim can be linked to as ``#claim-<id>``.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        The checker's verdicts, in the order of the ledger.
+    ledger : Ledger
+    """
+    head = (element("th", text, scope="col", role="columnheader") for text in COLUMNS)
+    bodies: list[Html] = []
+    for place, here in groupby(rows, key=lambda row: row.place):
+        heading = element("th", place, colspan=len(COLUMNS), scope="rowgroup", role="rowheader")
+        bodies.append(
+            element(
+                "tbody", element("tr", heading, class_="section", role="row"), role="rowgroup", class_="place"
+            )
+        )
+        for name, numbers in groupby(here, key=lambda row: row.claim):
+            bodies.append(_claim_body(name, list(numbers), ledger))
+    table = element(
+        "table",
+        element("caption", "Every printed number, by place and in the order of print."),
+        element("thead", element("tr", *head, role="row"), role="rowgroup"),
+        *bodies,
+        class_="exhibit-table claims",
+        role="table",
+        data_filter="claims",
+    )
+    return element("div", table, class_="exhibit")
+
+
+def columns_table(ledger: Ledger) -> list[tuple[str | Html, ...]]:
+    """Return the rows of a data dictionary: column, values, meaning, to whom it applies."""
+    study, scale = ledger.study, ledger.study.time
+    width = len(str(study.patients))
+    first, last = (f"{study.patient_prefix}{i:0{width}d}" for i in (1, study.patients))
+    limits = f"{scale.min:g} to {scale.max:g} {scale.unit}, {_decimals(scale.decimals)}"
+    rows: list[tuple[str | Html, ...]] = [
+        (_code("patient"), f"{first} to {last}", "number of the row; it stands for nobody", "everyone")
+    ]
+    for name, attribute in ledger.attributes.items():
+        applies = in_words(attribute.where, ledger) if attribute.where else "everyone"
+        applies += ", or empty" if attribute.may_be_empty else ""
+        rows.append((_code(name), _values(attribute), attribute.meaning or attribute.label or name, applies))
+    for name, endpoint in ledger.endpoints.items():
+        label = endpoint.label or name
+        rows.append(
+            (_code(endpoint.time), limits, f"{label}: time to the event or the last contact", "everyone")
+        )
+        rows.append(
+            (_code(endpoint.event), "0 = no; 1 = yes", f"{label}: that time ended with an event", "everyone")
+        )
+    rows.append(
+        (_code("source"), "reconstructed", "says in every row that this is no real patient", "everyone")
+    )
+    return rows
+
+
+def conventions_list(ledger: Ledger, acting: Iterable[str]) -> Html:
+    """Return the conventions of a ledger as a list of terms, each with an address ``#convention-<name>``.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    acting : iterable of str
+        Names of those that the computations act on; the others are only written down.
+    """
+    names = set(acting)
+    entries = [
+        piece for name, c in ledger.conventions.items() for piece in _convention(name, c, acts=name in names)
+    ]
+    return element("dl", *entries, class_="exhibit conventions")
+
+
+def rules_list(ledger: Ledger) -> Html:
+    """List what must hold for each row of a cohort, besides the columns' own limits."""
+    said: list[str] = []
+    for name, attribute in ledger.attributes.items():
+        derived, end = attribute.derived, attribute.not_after
+        if derived is not None:
+            causes = "; or ".join(in_words(cause, ledger) for cause in derived.any_of)
+            high, other = (attribute.level_labels.get(v, str(v)) for v in (derived.level, derived.otherwise))
+            said.append(f"{high} if {causes}; else {other}")
+        if end is not None:
+            said.append(f"{name} is at most {ledger.endpoints[end].time}")
+    said += [f"{in_words(rule.when, ledger)} means {in_words(rule.then, ledger)}" for rule in ledger.rules]
+    for inner in ledger.endpoints.values():
+        if inner.not_after is not None:
+            outer = ledger.endpoints[inner.not_after]
+            said.append(f"{inner.time} is at most {outer.time}")
+            said.append(f"where {outer.event} is 1, {inner.event} is 1")
+            said.append(f"where {inner.event} is 0, {inner.time} and {outer.time} are the same last contact")
+    return element("ul", *(element("li", f"{rule}.") for rule in said), class_="exhibit")
+
+
+def _levels_in_words(attribute: Attribute, label: str, test: Levels) -> str:
+    """``Ph-negative`` speaks for itself; ``yes`` or ``2`` needs the attribute's name."""
+    shown = [attribute.level_labels.get(level, str(level)) for level in test.levels]
+    bare = all(_speaks(level, attribute) for level in test.levels)
+    listed = " or ".join(shown) if len(shown) == 1 else f"({' or '.join(shown)})"
+    return listed if bare else f"{label}: {listed}"
+
+
+def _speaks(level: Level, attribute: Attribute) -> bool:
+    return attribute.level_labels.get(level, "no") not in ("yes", "no")
+
+
+def _statistic(claim: Claim, ledger: Ledger) -> str:
+    unit = ledger.study.time.unit
+    if claim.endpoint is not None:
+        endpoint = ledger.endpoints[claim.endpoint].label or claim.endpoint
+    if claim.kind == "survival":
+        assert claim.month is not None
+        return f"{endpoint} at {times(ledger.month(claim.month), unit)}"
+    if claim.kind == "median_survival":
+        return f"median of {endpoint}"
+    if claim.kind == "follow_up":
+        return "median follow-up"
+    if claim.kind == "p_value":
+        name = str(ledger.convention("survival_test" if claim.endpoint else "count_test"))
+        what = endpoint if claim.endpoint else in_words(claim.outcome or Condition(), ledger)
+        return f"P, {TESTS.get(name, name)} test, {what}"
+    if claim.attribute is not None:
+        label = ledger.attributes[claim.attribute].label or claim.attribute
+        return f"{label}, {claim.kind.replace('_', ' and ')}"
+    return "patients"
+
+
+def _claim_body(name: str, numbers: list[Row], ledger: Ledger) -> Html:
+    claim = ledger.claim(name)
+    what = about(claim, ledger)
+    label = element(
+        "th",
+        what[:1].upper() + what[1:],
+        " ",
+        element("code", name),
+        scope="row",
+        role="rowheader",
+        rowspan=len(numbers),
+    )
+    lines = [
+        element("tr", *([label] if i == 0 else []), *_number_cells(row), role="row")
+        for i, row in enumerate(numbers)
+    ]
+    because = next((row.because for row in numbers if row.read_as), "")
+    if because:
+        note = element("td", f"Why: {because}.", colspan=len(COLUMNS), role="cell")
+        lines.append(element("tr", note, class_="because", role="row"))
+    verdicts = " ".join(dict.fromkeys(row.verdict.replace(" ", "-") for row in numbers))
+    return element("tbody", *lines, id=f"claim-{name}", data_verdict=verdicts, role="rowgroup")
+
+
+def _number_cells(row: Row) -> list[Html]:
+    part = PARTS.get(row.part, "")
+    printed: list[str | Html] = [row.printed, " ", element("small", part)] if part else [row.printed]
+    verdict = element(
+        "a",
+        WORDS[row.verdict],
+        class_=f"verdict {row.verdict.replace(' ', '-')}",
+        href=f"#claim-{row.claim}",
+        aria_label=f"{WORDS[row.verdict]}: {row.claim}, {row.printed}",
+    )
+    contents: tuple[list[str | Html], ...] = (printed, [row.read_as], [row.computed_text], [verdict])
+    return [
+        element("td", *content, role="cell", data_label=heading)
+        for heading, content in zip(COLUMNS[1:], contents, strict=True)
+    ]
+
+
+def _values(attribute: Attribute) -> str:
+    number = attribute.number
+    if number is not None:
+        return f"{number.min:g} to {number.max:g} {number.unit}, {_decimals(number.decimals)}"
+    labels = attribute.level_labels
+    return "; ".join(
+        f"{level} = {labels[level]}" if level in labels else str(level) for level in attribute.levels or ()
+    )
+
+
+def _decimals(decimals: int) -> str:
+    return {0: "whole numbers", 1: "1 decimal"}.get(decimals, f"{decimals} decimals")
+
+
+def _code(text: str) -> Html:
+    return element("code", text)
+
+
+def _convention(name: str, convention: Convention, *, acts: bool) -> list[Html]:
+    others = [str(option) for option in convention.options if option != convention.value]
+    parts: list[str | Html] = ["We take ", element("strong", str(convention.value)), "."]
+    if others:
+        parts.append(f" Also possible: {'; '.join(others)}.")
+    kind = "changes the computations" if acts else "written down only"
+    return [
+        element(
+            "dt", name.replace("_", " ").capitalize(), " ", element("small", kind), id=f"convention-{name}"
+        ),
+        element("dd", *parts, " ", convention.why),
+    ]
