@@ -1,5 +1,5 @@
 // A search field and a choice of verdict above a table marked data-filter. Without this script the whole table stands there.
-document.addEventListener("DOMContentLoaded", function () {
+(function () {
   "use strict";
   var words = {
     "reproduced": "as printed",
@@ -71,4 +71,4 @@ document.addEventListener("DOMContentLoaded", function () {
     table.before(bar);
     apply();
   });
-});
+})();
