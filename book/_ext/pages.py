@@ -2,6 +2,7 @@
 
 - `REPOSITORY_URL` in the environment gives repository, Binder and Colab buttons; without it there are none.
 - Each page gets a description and a title for search engines and previews: its own, or its first sentence.
+- Notebooks run side by side.
 - The theme's icon script is cut down to the icons in use.
 - The published copy of a notebook knows where to fetch the repository from (see `notebooks/_colab.py`).
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from jupyter_client.manager import KernelManager
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -133,8 +135,18 @@ def finish(app: Sphinx, error: Exception | None) -> None:
             stamp_notebooks(Path(app.outdir) / "_sources", url)
 
 
+def run_notebooks_side_by_side(app: Sphinx) -> None:
+    """Read pages in as many processes as there are cores."""
+    app.parallel = os.cpu_count() or 1
+    # Works on the whole book after it has been read, but does not say that parallel reading is safe.
+    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    # Otherwise each kernel warns that it can be overheard.
+    KernelManager.transport_encryption.default_value = "auto"
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect the steps above to the build."""
+    run_notebooks_side_by_side(app)
     app.connect("config-inited", add_buttons)
     app.connect("html-page-context", describe)
     app.connect("html-page-context", point_colab_to_the_published_notebook, priority=900)
