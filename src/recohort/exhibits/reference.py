@@ -6,17 +6,20 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 
 from recohort.check import Row
+from recohort.cohort import SOURCE
 from recohort.conditions import Condition, Level, Levels, Threshold
 from recohort.exhibits.markup import WORDS, Html, element
 from recohort.exhibits.numbers import times
+from recohort.exhibits.tables import simple
 from recohort.ledger import Attribute, Claim, Convention, Ledger
 
 __all__ = ["about", "claims_table", "columns_table", "conventions_list", "in_words", "rules_list"]
 
-PARTS: Mapping[str, str] = {
-    "count": "patients", "denominator": "of", "percent": "percent", "rate": "percent", "median": "median",
-    "low": "lowest", "high": "highest", "p": "P",
+BEFORE: Mapping[str, str] = {
+    "denominator": "of", "median": "median", "low": "lowest", "high": "highest", "p": "P",
 }  # fmt: skip
+AFTER: Mapping[str, str] = {"count": "patients", "percent": "percent", "rate": "percent"}
+"""What a number is, in a word before or after it."""
 SIGNS: Mapping[str, str] = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 TESTS: Mapping[str, str] = {"fisher": "Fisher's exact", "chi-squared": "chi-squared"}
 COLUMNS = ("What", "Printed", "Read as", "Computed", "Same?")
@@ -84,31 +87,25 @@ def claims_table(rows: Iterable[Row], ledger: Ledger) -> Html:
     return element("div", table, class_="exhibit")
 
 
-def columns_table(ledger: Ledger) -> list[tuple[str | Html, ...]]:
-    """Return the rows of a data dictionary: column, values, meaning, to whom it applies."""
+def columns_table(ledger: Ledger) -> Html:
+    """Return the data dictionary of a cohort: column, meaning and to whom it applies, values."""
     study, scale = ledger.study, ledger.study.time
     width = len(str(study.patients))
     first, last = (f"{study.patient_prefix}{i:0{width}d}" for i in (1, study.patients))
     limits = f"{scale.min:g} to {scale.max:g} {scale.unit}, {_decimals(scale.decimals)}"
-    rows: list[tuple[str | Html, ...]] = [
-        (_code("patient"), f"{first} to {last}", "number of the row; it stands for nobody", "everyone")
-    ]
+    rows = [("patient", "number of the row; it stands for nobody", f"{first} to {last}")]
     for name, attribute in ledger.attributes.items():
-        applies = in_words(attribute.where, ledger) if attribute.where else "everyone"
-        applies += ", or empty" if attribute.may_be_empty else ""
-        rows.append((_code(name), _values(attribute), attribute.meaning or attribute.label or name, applies))
+        meaning = attribute.meaning or attribute.label or name
+        if attribute.where:
+            meaning += f". Empty unless {in_words(attribute.where, ledger)}"
+        rows.append((name, meaning, _values(attribute)))
     for name, endpoint in ledger.endpoints.items():
         label = endpoint.label or name
-        rows.append(
-            (_code(endpoint.time), limits, f"{label}: time to the event or the last contact", "everyone")
-        )
-        rows.append(
-            (_code(endpoint.event), "0 = no; 1 = yes", f"{label}: that time ended with an event", "everyone")
-        )
-    rows.append(
-        (_code("source"), "reconstructed", "says in every row that this is no real patient", "everyone")
-    )
-    return rows
+        rows.append((endpoint.time, f"{label}: time to the event or the last contact", limits))
+        rows.append((endpoint.event, f"{label}: whether that time ended with an event", "0 = no; 1 = yes"))
+    rows.append(("source", "says in every row that this is no real patient", SOURCE))
+    body = [(element("code", name), meaning, values) for name, meaning, values in rows]
+    return simple("Columns of a cohort", ("Column", "Meaning", "Values"), body)
 
 
 def conventions_list(ledger: Ledger, acting: Iterable[str]) -> Html:
@@ -206,8 +203,11 @@ def _claim_body(name: str, numbers: list[Row], ledger: Ledger) -> Html:
 
 
 def _number_cells(row: Row) -> list[Html]:
-    part = PARTS.get(row.part, "")
-    printed: list[str | Html] = [row.printed, " ", element("small", part)] if part else [row.printed]
+    printed: list[str | Html] = [row.printed]
+    if row.part in BEFORE:
+        printed = [element("small", BEFORE[row.part]), " ", row.printed]
+    elif row.part in AFTER:
+        printed = [row.printed, " ", element("small", AFTER[row.part])]
     verdict = element(
         "a",
         WORDS[row.verdict],
@@ -234,10 +234,6 @@ def _values(attribute: Attribute) -> str:
 
 def _decimals(decimals: int) -> str:
     return {0: "whole numbers", 1: "1 decimal"}.get(decimals, f"{decimals} decimals")
-
-
-def _code(text: str) -> Html:
-    return element("code", text)
 
 
 def _convention(name: str, convention: Convention, *, acts: bool) -> list[Html]:
