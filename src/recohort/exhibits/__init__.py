@@ -89,7 +89,9 @@ class Exhibits:
     def compare(self, *names: str) -> Html:
         """Set what is printed about some panels beside what the cohort gives."""
         panels = [self.panel(name) for name in names]
-        return element("div", *(beside(f"{d.panel.letter}: {d.title}", "Group", panel_lines(d)) for d in panels))
+        return element(
+            "div", *(beside(f"{d.panel.letter}: {d.title}", "Group", panel_lines(d)) for d in panels)
+        )
 
     def printed(self, claim: str, part: str) -> float:
         """Return one printed number of a claim at its face value, for arithmetic on the print.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recohort.check import Row, Verdict
-from recohort.exhibits.numbers import NOT_REACHED, p_text, rounded, times
+from recohort.exhibits.numbers import NOT_REACHED, p_number, rounded, times
 from recohort.ledger import Claim, Ledger
 from recohort.printed import Number
 
@@ -38,7 +38,7 @@ class Cell:
         How the ledger reads the number, ``"read as 3/32 (9)"``; empty where it is taken as printed.
     because : str
         The ledger's reason for the reading.
-    values : tuple of (float or None)
+    computed : tuple of (float or None)
         The cohort's numbers, unrounded, in the order and unit printed.
     """
 
@@ -49,7 +49,7 @@ class Cell:
     verdict: Verdict
     reading: str
     because: str
-    values: tuple[float | None, ...]
+    computed: tuple[float | None, ...]
 
 
 def cells(rows: Iterable[Row], ledger: Ledger) -> dict[str, Cell]:
@@ -130,7 +130,7 @@ def _number(number: Number, value: float) -> str:
         return f"{value:.0f}"
     if value in number.interval():
         return number.text
-    return p_text(value).removeprefix("= ") if number.part == "p" else rounded(value, number.decimals)
+    return p_number(value) if number.part == "p" else rounded(value, number.decimals)
 
 
 def _cell(claim: Claim, rows: list[Row], unit: str) -> Cell:

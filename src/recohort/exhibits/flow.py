@@ -39,13 +39,9 @@ def flow(first: Step, cohort: pd.DataFrame, ledger: Ledger, cells: Mapping[str, 
         parts: list[str | Html] = [element("span", step.label, class_="step"), " "]
         if step.claim is not None:
             cell = cells[step.claim]
-            parts += [
-                element("b", cell.reproduced or "–"),
-                " ",
-                element("small", f"printed: {cell.printed}"),
-                " ",
-            ]
-            parts.append(verdict_link(cell))
+            if cell.reproduced:
+                parts += [element("b", cell.reproduced), " "]
+            parts += [element("small", f"printed: {cell.printed}"), " ", verdict_link(cell)]
         else:
             parts += [element("b", str(int(inside.sum()))), " ", element("small", "not printed")]
         below = split(step, inside, cohort, ledger)

@@ -244,6 +244,8 @@ def to_svg(figure: Figure, name: str) -> str:
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
     svg = re.sub(r'id="(?=curve-|censored-|at_risk-|censored-|events-)', 'data-part="', svg)
+    named = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda found: found.group() if found[1] in named else "", svg)
     for number, style in enumerate(STYLES):
         svg = svg.replace(style.colour, f"var(--curve-{number}, {style.colour})")
     return svg.replace(INK, "currentColor").strip()

@@ -120,6 +120,13 @@ class Panel(_Part):
     groups: Annotated[tuple[Group, ...], Field(min_length=1, max_length=4)]
     compare: tuple[tuple[int, int], ...] = ()
 
+    @model_validator(mode="after")
+    def _compares_its_groups(self) -> Panel:
+        for a, b in self.compare:
+            if a == b or not {a, b} <= set(range(len(self.groups))):
+                raise ValueError(f"compare names groups {a} and {b} of {len(self.groups)}, counted from 0")
+        return self
+
     def population(self, ledger: Ledger, group: Group | None = None) -> Population:
         """Patients of one group, or of the whole panel."""
         at_risk = None
@@ -177,12 +184,19 @@ def load_layout(path: str | Path, ledger: Ledger) -> Layout:
     for name, table in layout.tables.items():
         _refuse_unknown(f"{path}: table {name}", "claim", table.claims, known)
     for name, panel in layout.panels.items():
-        _refuse_unknown(f"{path}: panel {name}", "endpoint", [panel.endpoint], set(ledger.endpoints))
+        _refuse_unknown(
+            f"{path}: panel {name}",
+            "endpoint",
+            [panel.endpoint, *(panel.at_risk or ())],
+            set(ledger.endpoints),
+        )
         used = frozenset[str]().union(panel.where.attributes, *(g.where.attributes for g in panel.groups))
         _refuse_unknown(f"{path}: panel {name}", "attribute", sorted(used), set(ledger.attributes))
     for name, flow in layout.flows.items():
         claims = [step.claim for step in _steps(flow) if step.claim is not None]
         _refuse_unknown(f"{path}: flow {name}", "claim", claims, known)
+        asked = frozenset[str]().union(*(step.where.attributes for step in _steps(flow) if step.where))
+        _refuse_unknown(f"{path}: flow {name}", "attribute", sorted(asked), set(ledger.attributes))
     return layout
 
 

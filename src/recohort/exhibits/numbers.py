@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_UP, Decimal
 
-__all__ = ["NOT_REACHED", "p_text", "percent", "rounded", "times"]
+__all__ = ["NOT_REACHED", "p_number", "p_text", "percent", "rounded", "times"]
 
 NOT_REACHED = "not reached"
 SMALL_P = 0.0095
-"""P values that would print as 0.01 or less with two digits get a third."""
+"""P values that two digits would show as 0.00 or a generous 0.01 get a third."""
 
 
 def rounded(value: float, decimals: int) -> str:
@@ -27,16 +27,27 @@ def percent(share: float) -> str:
 
 
 def times(value: float, unit: str = "") -> str:
-    """Write ``25.0`` as ``25 months``, ``17.2`` as ``17.2 months``, infinity as ``not reached``."""
+    """Write ``25.0`` as ``25 months``, ``1.0`` as ``1 month``, infinity as ``not reached``."""
     if math.isinf(value):
         return NOT_REACHED
-    return f"{rounded(value, 1).removesuffix('.0')} {unit}".strip()
+    text = rounded(value, 1).removesuffix(".0")
+    return f"{text} {unit.removesuffix('s') if text == '1' else unit}".strip()
 
 
 def p_text(p_value: float) -> str:
-    """Write a P value with its sign: ``= 0.15``, ``= 0.006``, ``< 0.001``, ``> 0.99``."""
+    """Write a P value with its sign, to stand after a P: ``= 0.15``, ``= 0.006``, ``< 0.001``, ``> 0.99``."""
+    number = p_number(p_value)
+    return f"{number[0]} {number[1:]}" if number[0] in "<>" else f"= {number}"
+
+
+def p_number(p_value: float) -> str:
+    """Write a P value to stand alone: ``0.15``, ``0.006``, ``<0.001``, ``>0.99``.
+
+    Small values get a third digit, and so do those that two digits would show as 0.05.
+    """
     if p_value < 0.001:
-        return "< 0.001"
+        return "<0.001"
     if p_value > 0.99:
-        return "> 0.99"
-    return f"= {rounded(p_value, 3 if p_value < SMALL_P else 2)}"
+        return ">0.99"
+    close = p_value < SMALL_P or 0.045 <= p_value < 0.055
+    return rounded(p_value, 3 if close else 2)

@@ -16,7 +16,7 @@ from recohort.exhibits.cells import Cell, tally
 from recohort.exhibits.curves import GroupCurve, PanelData, risk_table, survival_at
 from recohort.exhibits.layout import Table
 from recohort.exhibits.markup import Html, claim_link, element, verdict_link
-from recohort.exhibits.numbers import p_text, percent, times
+from recohort.exhibits.numbers import p_number, percent, times
 from recohort.exhibits.words import NOT_REAL
 
 __all__ = [
@@ -128,7 +128,7 @@ def panel_lines(data: PanelData) -> list[Line]:
         lines.append(Line(f"P, {data.comparisons[0].test} test"))
     for comparison in data.comparisons:
         a, b = (data.curves[i].label for i in comparison.pair)
-        computed = p_text(comparison.p_value).removeprefix("= ")
+        computed = p_number(comparison.p_value)
         lines.append(Line(f"{a} against {b}", tuple(comparison.printed), computed))
     return lines
 
