@@ -306,7 +306,7 @@ PANEL = (
         (PANEL.replace("END", "dfs").replace("W", "{}"), "no endpoint 'dfs'"),
         (PANEL.replace("END", "os").replace("W", "{sex: 1}"), "no attribute 'sex'"),
         (PANEL.replace("END", "os, at_risk: {dfs: 3}").replace("W", "{}"), "no endpoint 'dfs'"),
-        (PANEL.replace("END", "os, compare: [[0, 1]]").replace("W", "{}"), "compare names groups 0 and 1 of 1"),
+        (PANEL.replace("END", "os, compare: [[0, 1]]").replace("W", "{}"), "compare names groups"),
         ("flows: {f: {label: a, where: {sex: 1}}}", "no attribute 'sex'"),
         ("figures: {}", "figures"),
         ("tables: [", "not YAML"),
