@@ -1,0 +1,1 @@
+"""Blind validation: reconstruct patients who are known from what a paper would print of them."""

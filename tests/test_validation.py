@@ -1,0 +1,135 @@
+"""The measures and competitors of the blind validation, against lifelines and by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lifelines import CoxPHFitter, KaplanMeierFitter
+
+from recohort import check, cohort, describe
+from recohort.validate.competitors import Weibull, fit_weibull, naive_group, printed_points, simulate
+from recohort.validate.datasets import DATASETS, sample
+from recohort.validate.measures import (
+    Group,
+    errors,
+    follow_up_of,
+    grid_to,
+    log_hazard_ratio,
+    median_of,
+    survival_on,
+)
+
+FOUR = Group(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1, 0, 1, 1]))
+
+
+def test_follow_up_ends_where_a_tenth_are_at_risk() -> None:
+    time = np.arange(1.0, 21.0)
+    assert follow_up_of(Group(time, np.ones(20, int))) == 19.0  # two of twenty are at risk at 19
+    assert follow_up_of(FOUR) == 4.0
+    assert follow_up_of(Group(np.array([5.0]), np.array([0]))) == 5.0
+
+
+def test_survival_on_a_grid_is_that_of_lifelines() -> None:
+    truth = sample(DATASETS["lung"], 60, 3)
+    group = Group(truth["time"].to_numpy(), truth["event"].to_numpy())
+    grid = grid_to(follow_up_of(group))
+    fitter = KaplanMeierFitter().fit(group.time, group.event)
+    assert survival_on(group, grid) == pytest.approx(fitter.survival_function_at_times(grid).to_numpy())
+
+
+def test_errors_by_hand() -> None:
+    """S of FOUR: 3/4 from 1, 3/8 from 3, 0 from 4. A cohort without events has S = 1 up to 4."""
+    nobody = Group(FOUR.time, np.zeros(4, int))
+    found = errors(FOUR, [nobody])
+    assert found.mean == pytest.approx((0 + 2 * 0.25 + 0.625) / 4)
+    assert found.largest == pytest.approx(0.625)
+    assert found.rmst == pytest.approx(found.mean)
+    assert found.covered == pytest.approx(0.25)  # only up to the first event
+    assert found.width == 0
+    assert math.isnan(found.median)
+    itself = errors(FOUR, [FOUR, FOUR])
+    assert (itself.mean, itself.largest, itself.median, itself.covered) == (0, 0, 0, 1)
+    half = errors(FOUR, [FOUR, nobody])
+    assert half.mean == pytest.approx(found.mean / 2)
+    assert half.one_cohort == pytest.approx(found.mean / 2)
+
+
+def test_median_of_a_curve() -> None:
+    assert median_of(np.array([1.0, 2.0, 3.0]), np.array([0.8, 0.5, 0.1])) == 2.0
+    assert math.isinf(median_of(np.array([1.0]), np.array([0.51])))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "seed"), [("lung", 1), ("veterans", 2), ("rossi", 3), ("gbsg2", 4)])
+def test_hazard_ratio_is_that_of_lifelines(name: str, seed: int) -> None:
+    data = sample(DATASETS[name], 80, seed)
+    factor, levels = next(iter(DATASETS[name].factors.items()))
+    one, other = (data[data[factor] == level] for level in levels[:2])
+    pair = data[data[factor].isin(levels[:2])]
+    table = pair[["time", "event"]].assign(second=(pair[factor] == levels[1]).astype(float))
+    fitted = CoxPHFitter().fit(table, "time", "event").params_["second"]
+    ours = log_hazard_ratio(*(Group(g["time"].to_numpy(), g["event"].to_numpy()) for g in (one, other)))
+    assert ours == pytest.approx(fitted, abs=1e-5)
+
+
+def test_separated_groups_have_no_hazard_ratio() -> None:
+    never = Group(np.array([5.0, 6.0]), np.array([0, 0]))
+    assert math.isnan(log_hazard_ratio(never, FOUR))
+    assert math.isnan(log_hazard_ratio(FOUR, never))
+    assert log_hazard_ratio(FOUR, FOUR) == pytest.approx(0.0)
+
+
+def test_weibull_passes_through_rate_and_median() -> None:
+    curve = fit_weibull([(24.0, 0.3), (10.0, 0.5)])
+    assert curve is not None
+    assert curve.at(np.array([10.0, 24.0])) == pytest.approx([0.5, 0.3])
+
+
+def test_one_point_gives_an_exponential_curve() -> None:
+    curve = fit_weibull([(24.0, 0.73)])
+    assert curve is not None
+    assert curve.shape == 1.0
+    assert curve.at(np.array([24.0, 48.0])) == pytest.approx([0.73, 0.73**2])
+    assert fit_weibull([]) is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 100), st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0])), min_size=1, max_size=4
+    )
+)
+def test_any_printed_points_give_a_falling_curve(points: list[tuple[float, float]]) -> None:
+    curve = fit_weibull(points)
+    assert curve is not None
+    survival = curve.at(np.linspace(0, 200, 50))
+    assert np.isfinite(survival).all()
+    assert (np.diff(survival) <= 0).all()
+
+
+def test_drawn_patients_follow_their_curve() -> None:
+    random = np.random.default_rng(0)
+    curve = Weibull(1.5, 10.0)
+    group = simulate(curve, 20_000, 200.0, 0.1, random)
+    grid = np.array([3.0, 10.0, 20.0])
+    assert survival_on(group, grid) == pytest.approx(curve.at(grid), abs=0.02)
+    naive = naive_group(10_000, 50.0, 0.1, random)
+    assert naive.event.mean() == pytest.approx(0.5, abs=0.03)
+    assert np.median(naive.time) == pytest.approx(25, abs=1)
+
+
+@pytest.mark.parametrize("name", list(DATASETS))
+@settings(deadline=None, max_examples=3)
+@given(seed=st.integers(0, 1000), patients=st.sampled_from([38, 100]))
+def test_samples_are_cohorts_and_reproduce_their_ledger(name: str, seed: int, patients: int) -> None:
+    dataset = DATASETS[name]
+    design = dataset.design(patients)
+    truth = cohort.validate(sample(dataset, patients, seed), design.ledger)
+    ledger = describe.describe(truth, design)
+    assert all(row.verdict == "reproduced" for row in check.check(truth, ledger))
+    assert 2 <= len(dataset.subgroups) <= 4
+    for subgroup in dataset.subgroups:
+        assert len(printed_points(ledger, subgroup)) <= 2
