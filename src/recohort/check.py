@@ -132,12 +132,25 @@ class _View:
         self.cohort = cohort
         self.ledger = ledger
         self._members: dict[Population, BoolArray] = {}
+        self._pieces: dict[Population, BoolArray] = {}
         self._survival = {name: survival_columns(cohort, ledger, name) for name in ledger.endpoints}
 
     def members(self, population: Population) -> BoolArray:
         if population not in self._members:
-            self._members[population] = members(self.cohort, population, self.ledger)
+            pieces = [Population(Condition((test,))) for test in population.where.tests]
+            if population.at_risk is not None:
+                pieces.append(Population(at_risk=population.at_risk))
+            inside = np.ones(len(self.cohort), dtype=bool)
+            for piece in pieces:
+                inside &= self._piece(piece)
+            self._members[population] = inside
         return self._members[population]
+
+    def _piece(self, piece: Population) -> BoolArray:
+        """Who passes a single test: few tests make many populations."""
+        if piece not in self._pieces:
+            self._pieces[piece] = members(self.cohort, piece, self.ledger)
+        return self._pieces[piece]
 
     def curve(self, endpoint: str, population: Population) -> estimators.Curve:
         time, event = self._survival[endpoint]
@@ -223,6 +236,8 @@ def _values(view: _View, claim: Claim, month: float | None) -> tuple[float, ...]
         return (_p_value(view, claim),)
     assert claim.endpoint is not None
     population = ledger.population(claim)
+    if not view.members(population).any():
+        return (math.nan,)
     if kind == "follow_up":
         return (_follow_up(view, claim.endpoint, population),)
     curve = view.curve(claim.endpoint, population)
@@ -258,7 +273,7 @@ def _spread(view: _View, claim: Claim) -> tuple[float, ...]:
 def _follow_up(view: _View, endpoint: str, population: Population) -> float:
     time, event = view.survival(endpoint, view.members(population))
     if view.ledger.convention("follow_up") == "observed-time":
-        return float(np.median(time)) if time.size else math.nan
+        return float(np.median(time))
     curve = estimators.reverse_kaplan_meier(time, event)
     return estimators.median_survival(curve, rule=str(view.ledger.convention("median_rule")))
 

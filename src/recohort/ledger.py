@@ -8,7 +8,7 @@ It knows no paper: attributes, endpoints and conventions all come from the file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -32,6 +32,8 @@ STATISTICS = (
     "survival", "median_survival", "p_value", "follow_up", "context",
 )  # fmt: skip
 """What a claim can print; each claim has exactly one of these keys."""
+
+_parsed = lru_cache(maxsize=8192)(parse)
 
 NEEDS: Mapping[str, tuple[str, ...]] = {
     "median": ("attribute",), "range": ("attribute",), "median_range": ("attribute",),
@@ -290,13 +292,13 @@ class Claim(Part):
     @property
     def numbers(self) -> tuple[Number, ...]:
         """The numbers in the printed string, in their order."""
-        return parse(self.kind, self.printed)
+        return _parsed(self.kind, self.printed)
 
     @property
     def numbers_as_read(self) -> tuple[Number, ...]:
         """The numbers as the ledger reads them."""
         text = self.read_as.printed if self.read_as and self.read_as.printed is not None else self.printed
-        return parse(self.kind, text)
+        return _parsed(self.kind, text)
 
 
 class Ledger(Part):
