@@ -81,15 +81,14 @@ def describe(
 
 
 def _first_paragraph(doctree: nodes.document | None) -> str:
-    """Return the first paragraph of running text, cut at a word."""
-    for paragraph in doctree.findall(nodes.paragraph) if doctree else ():
-        text = " ".join(paragraph.astext().split())
-        in_prose = isinstance(paragraph.parent, nodes.section | nodes.document)
-        if in_prose and len(text) > DESCRIPTION_LENGTH // 4:
-            if len(text) > DESCRIPTION_LENGTH:
-                text = text[: DESCRIPTION_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",;:") + "…"
-            return text
-    return ""
+    """Return the first paragraph of running text (failing that, of a list or box), cut at a word."""
+    paragraphs = list(doctree.findall(nodes.paragraph)) if doctree else []
+    paragraphs.sort(key=lambda p: not isinstance(p.parent, nodes.section | nodes.document))
+    texts = (" ".join(paragraph.astext().split()) for paragraph in paragraphs)
+    text = next((text for text in texts if len(text) > DESCRIPTION_LENGTH // 4), "")
+    if len(text) > DESCRIPTION_LENGTH:
+        text = text[: DESCRIPTION_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",;:") + "…"
+    return text
 
 
 ICON = re.compile(
