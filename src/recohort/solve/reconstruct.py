@@ -25,6 +25,7 @@ from recohort.solve.moves import Rules
 from recohort.solve.objective import State, losses
 from recohort.solve.problem import Problem, Track
 from recohort.solve.search import Schedule, anneal
+from recohort.solve.starts import likely_state
 
 __all__ = ["Budget", "Unsatisfiable", "reconstruct", "rules_of", "start_state", "survive", "to_cohort"]
 
@@ -177,11 +178,16 @@ def _solve_part(
     random: np.random.Generator,
     budget: Budget,
 ) -> State:
-    """Meet the demands within one part, or come as near as the budget allows."""
+    """Meet the demands within one part, or come as near as the budget allows.
+
+    Rounds start by turns from nothing and near the printed rates: low rates of many patients are out of
+    reach of the former.
+    """
     tracks = problem.tracks(part)
     best: tuple[float, State] | None = None
-    for _ in range(budget.rounds_per_part):
-        starts = [start_state(problem, kinds, rules, random) for _ in range(CHAINS)]
+    for number in range(budget.rounds_per_part):
+        start = likely_state if number % 2 else start_state
+        starts = [_untie(rules, start(problem, kinds, rules, random)) for _ in range(CHAINS)]
         loss, state = _best_chain(tracks, rules, starts, budget.part, random)
         if best is None or loss < best[0]:
             best = (loss, state)
