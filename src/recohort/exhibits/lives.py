@@ -102,8 +102,10 @@ def draw_lives(ax: Axes, courses: Sequence[Life]) -> None:
     ax.set_ylim(len(courses) - 0.4, -0.6)
 
 
-def lives_figure(courses: Sequence[Life], unit: str, legend: Sequence[tuple[str, str]]) -> Figure:
-    """Draw courses on a time axis, with a legend of marks and what they mean."""
+def lives_figure(
+    courses: Sequence[Life], unit: str, legend: Sequence[tuple[str, str]], until: float = 0.0
+) -> Figure:
+    """Draw courses on a time axis that reaches `until` at least, with a legend of marks and their meaning."""
     foot = 0.46 + ROW * ((len(legend) + 1) // 2)
     height = LINE * len(courses) + foot + 0.08
     with mpl.rc_context(SETTINGS):
@@ -111,7 +113,7 @@ def lives_figure(courses: Sequence[Life], unit: str, legend: Sequence[tuple[str,
         box = (BESIDE / WIDTH, foot / height, 1 - (BESIDE + RIGHT) / WIDTH, 1 - (foot + 0.08) / height)
         ax = drawing.add_axes(box, label="lives")
         draw_lives(ax, courses)
-        at = ticks(max(life.end for life in courses))
+        at = ticks(max(until, *(life.end for life in courses)))
         ax.set(xlim=(0, at[-1]), xticks=at, xlabel=unit.capitalize())
         ax.set_xticklabels([times(t) for t in at])
         ax.tick_params(axis="y", length=0, labelsize=NORMAL - 2)
@@ -121,7 +123,14 @@ def lives_figure(courses: Sequence[Life], unit: str, legend: Sequence[tuple[str,
 
 
 def lives(
-    courses: Sequence[Life], unit: str, name: str, caption: str, words: Sequence[str], whose: str = NOT_REAL
+    courses: Sequence[Life],
+    unit: str,
+    name: str,
+    caption: str,
+    words: Sequence[str],
+    *,
+    whose: str = NOT_REAL,
+    until: float = 0.0,
 ) -> Html:
     """Return the figure for a page, with its text alternative.
 
@@ -136,9 +145,11 @@ def lives(
         What the circle, the bar, the cross and the triangle mean; the last ones may be left out.
     whose : str
         Who the patients are.
+    until : float
+        Where the axis should at least reach, for figures that share a scale.
     """
     legend = list(zip(("o", "|", "x", "^"), words, strict=False))
-    drawn = to_svg(lives_figure(courses, unit, legend), name)
+    drawn = to_svg(lives_figure(courses, unit, legend, until), name)
     return figure(drawn, lives_text(courses, unit, words, whose), caption)
 
 
