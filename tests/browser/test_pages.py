@@ -37,7 +37,7 @@ def test_page_works_from_a_web_server(name: str, served: str, visit: Any) -> Non
         seen.page.set_viewport_size({"width": size, "height": 900 if size > 800 else 740})
         for mode in ("light", "dark"):
             seen.page.evaluate(SET_MODE, mode)
-            seen.page.screenshot(path=shot(name, width, mode), full_page=True)
+            seen.page.screenshot(path=shot(name, width, mode), full_page=True, animations="disabled")
     assert seen.page.evaluate(TOO_WIDE) == []
 
 
