@@ -282,7 +282,7 @@ def to_cohort(problem: Problem, state: State | None, attributes: pd.DataFrame, s
 def _rows(frame: pd.DataFrame) -> list[dict[str, Level | None]]:
     """Rows as maps from attribute to level, an empty cell as None."""
     columns = {name: [None if pd.isna(v) else v for v in frame[name]] for name in frame.columns}
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [{name: values[row] for name, values in columns.items()} for row in range(len(frame))]
 
 
 def _missed(problem: Problem, tracks: tuple[Track, ...], state: State) -> list[str]:
