@@ -264,6 +264,18 @@ def test_panels_can_share_a_scale(data: dict[str, PanelData]) -> None:
     assert axes(km_figure(data["pfs"], until=50), "curves").get_xlim() == (0, 60)
 
 
+def test_panels_can_stand_level(data: dict[str, PanelData]) -> None:
+    """One test less than its neighbour leaves the curves at the same height below the top."""
+    alone, beside = (km_figure(data["pfs"], tests=tests) for tests in (1, 2))
+    depths = []
+    for figure in (alone, beside):
+        height = float(figure.get_size_inches()[1])
+        depths.append(height * (1 - axes(figure, "curves").get_position().y1))
+    line = beside.get_size_inches()[1] - alone.get_size_inches()[1]
+    assert line > 0
+    assert depths[1] - depths[0] == pytest.approx(line)
+
+
 def test_styles_differ_without_colour() -> None:
     assert len({str(style.line) for style in STYLES}) == len(STYLES)
     assert len({style.colour for style in STYLES}) == len(STYLES)
@@ -304,8 +316,9 @@ def test_the_text_alternative_states_the_result(data: dict[str, PanelData]) -> N
     assert f"40% at 24 months (95% confidence interval {low}% to {high}%); median 16 months." in text
     assert re.search(r"active against control: log-rank P = 0\.\d\d\.$", text)
     assert headline(data["pfs"]).startswith(
-        "A. Progression-free survival at 24 months: active 43%, control 20%; P "
+        "A. Progression-free survival at 24 months: active 43%, control 20%; P"
     )
+    assert "at 24 months: active 54% (at 25), control 40%; P" in headline(data["os"])
 
 
 # --- the paper ---------------------------------------------------------------------------------

@@ -77,9 +77,10 @@ class Exhibits:
         """Draw panels side by side on one scale, each with a text alternative and its numbers."""
         panels = {name: self.panel(name) for name in names}
         until = max(data.last for data in panels.values())
+        tests = max(len(data.comparisons) for data in panels.values())
         drawn = []
         for name, data in panels.items():
-            svg = to_svg(km_figure(data, until=until, rows=rows, band=band), name)
+            svg = to_svg(km_figure(data, until=until, tests=tests, rows=rows, band=band), name)
             numbers = element(
                 "details", element("summary", "The curves in numbers"), curve_numbers(data, ticks(until))
             )

@@ -179,7 +179,12 @@ def risk_lines(groups: int, rows: Mapping[str, str]) -> int:
 
 
 def km_figure(
-    data: PanelData, *, until: float | None = None, rows: Mapping[str, str] = EXTENDED, band: bool = False
+    data: PanelData,
+    *,
+    until: float | None = None,
+    tests: int | None = None,
+    rows: Mapping[str, str] = EXTENDED,
+    band: bool = False,
 ) -> Figure:
     """Draw a whole panel.
 
@@ -188,6 +193,8 @@ def km_figure(
     data : PanelData
     until : float, optional
         Where the axis should at least reach, for panels that share a scale.
+    tests : int, optional
+        For how many tests the key has room, for panels whose curves should stand level.
     rows : mapping of str to str
         Rows of the risk table.
     band : bool
@@ -198,7 +205,7 @@ def km_figure(
     heights = {
         "title": 0.24,
         "key": ROW * (1 + len(data.curves) + len(data.comparisons)),
-        "gap": 0.12,
+        "gap": 0.12 + ROW * max(0, (tests or 0) - len(data.comparisons)),
         "curves": 2.0,
         "axis": 0.46,
         "risk": ROW * risk_lines(len(data.curves), rows),

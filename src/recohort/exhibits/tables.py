@@ -16,7 +16,7 @@ from recohort.exhibits.cells import Cell, tally
 from recohort.exhibits.curves import GroupCurve, PanelData, risk_table, survival_at
 from recohort.exhibits.layout import Table
 from recohort.exhibits.markup import Html, claim_link, element, verdict_link
-from recohort.exhibits.numbers import p_number, percent, times
+from recohort.exhibits.numbers import p_number, percent, rounded, times
 from recohort.exhibits.words import NOT_REAL
 
 __all__ = [
@@ -235,7 +235,7 @@ def _survival_text(curve: GroupCurve, time: float, at_risk: int) -> str:
     there = survival_at(curve.table, time)
     if math.isnan(there["low"]):
         return percent(there["survival"])
-    return f"{percent(there['survival'])} ({percent(there['low'])} to {percent(there['high'])})"
+    return f"{percent(there['survival'])} ({rounded(100 * there['low'], 0)}–{percent(there['high'])})"
 
 
 def _reproduced(cell: Cell) -> list[str | Html]:

@@ -39,9 +39,14 @@ def panel_text(data: PanelData) -> str:
 
 def headline(data: PanelData) -> str:
     """Return the result of a panel in a line, for its caption."""
-    rates = ", ".join(f"{curve.label} {percent(curve.shown[1])}" for curve in data.curves)
     when = times(data.panel.month, data.unit)
+    rates = ", ".join(f"{curve.label} {percent(curve.shown[1])}{_elsewhere(curve)}" for curve in data.curves)
     said = f"{data.panel.letter}. {data.endpoint.capitalize()} at {when}: {rates}"
     if len(data.comparisons) == 1 and len(data.curves) == 2:
         said += f"; P {p_text(data.comparisons[0].p_value)}"
     return f"{said}. {NOT_REAL.capitalize()}."
+
+
+def _elsewhere(curve: GroupCurve) -> str:
+    """Say at what other time a rate is read, if it is."""
+    return "" if curve.read_month is None else f" (at {times(curve.read_month)})"
