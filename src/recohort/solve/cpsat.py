@@ -1,0 +1,33 @@
+"""Running CP-SAT so that Ctrl-C ends it."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ortools.sat.python.cp_model_helper import CpSolverStatus
+    from ortools.sat.python import cp_model
+
+__all__ = ["run"]
+
+
+def run(solver: cp_model.CpSolver, model: cp_model.CpModel) -> CpSolverStatus:
+    """Solve a model in a thread, so that the main thread can be interrupted meanwhile.
+
+    Inside `solver.solve` Python sees no signal; CP-SAT catches SIGINT itself and returns what it has,
+    which would pass for an ordinary end.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        As soon as the solver has stopped.
+    """
+    solver.parameters.catch_sigint_signal = False
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(solver.solve, model)
+        try:
+            return job.result()
+        except KeyboardInterrupt:
+            solver.stop_search()
+            raise

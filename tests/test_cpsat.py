@@ -1,0 +1,52 @@
+"""Ctrl-C while CP-SAT works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+from ortools.sat.python import cp_model
+
+from recohort.solve.cpsat import run
+
+
+def hard_model() -> cp_model.CpModel:
+    """Pigeons: 13 in 12 holes, which no solver refutes quickly without symmetry."""
+    model = cp_model.CpModel()
+    inside = [[model.new_bool_var("") for _ in range(12)] for _ in range(13)]
+    for pigeon in inside:
+        model.add_bool_or(pigeon)
+    for hole in zip(*inside, strict=True):
+        for i, one in enumerate(hole):
+            for other in hole[i + 1 :]:
+                model.add_bool_or([~one, ~other])
+    return model
+
+
+def solver() -> cp_model.CpSolver:
+    made = cp_model.CpSolver()
+    made.parameters.num_workers = 1
+    made.parameters.cp_model_presolve = False
+    made.parameters.symmetry_level = 0
+    made.parameters.max_time_in_seconds = 60
+    return made
+
+
+def test_an_easy_model_is_solved() -> None:
+    model = cp_model.CpModel()
+    x = model.new_int_var(0, 9, "x")
+    model.add(3 * x == 21)
+    made = solver()
+    assert run(made, model) == cp_model.OPTIMAL
+    assert made.value(x) == 7
+
+
+def test_ctrl_c_ends_a_hard_one() -> None:
+    threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(solver(), hard_model())
+    assert 0.5 < time.monotonic() - started < 20
