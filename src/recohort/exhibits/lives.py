@@ -23,7 +23,7 @@ from recohort.exhibits.numbers import times
 from recohort.exhibits.words import NOT_REAL
 from recohort.ledger import Ledger
 
-__all__ = ["Life", "dots", "draw_lives", "lives", "lives_figure", "lives_of", "lives_text"]
+__all__ = ["Life", "dots", "dots_figure", "draw_lives", "lives", "lives_figure", "lives_of", "lives_text"]
 
 LINE = 0.135
 BESIDE = 0.5
@@ -169,48 +169,51 @@ def lives_text(courses: Sequence[Life], unit: str, words: Sequence[str], whose: 
     )
 
 
-def dots(
-    groups: Sequence[tuple[str, Sequence[float]]], step: float, axis: str, name: str, caption: str
-) -> Html:
-    """Draw values as stacked dots, one row of stacks per group.
-
-    Parameters
-    ----------
-    groups : sequence of (label, values)
-        Up to four.
-    step : float
-        Width of a stack, in the unit of the values.
-    axis : str
-        Label of the axis.
-    name, caption : str
-    """
+def dots_figure(groups: Sequence[tuple[str, Sequence[float]]], step: float, axis: str) -> Figure:
+    """Draw values as stacked dots, one row of stacks per group; see :func:`dots`."""
     stacks = [Counter(int(np.floor(value / step)) for value in values) for _, values in groups]
     tallest = [max(stack.values()) for stack in stacks]
     dot, gap, foot = 0.085, 0.3, 0.42
     height = dot * sum(tallest) + gap * len(groups) + foot
     with mpl.rc_context(SETTINGS):
         drawing = Figure(figsize=(WIDTH, height))
-        ax = drawing.add_axes(
-            (RIGHT / WIDTH, foot / height, 1 - 2 * RIGHT / WIDTH, 1 - foot / height), label="dots"
-        )
+        box = (RIGHT / WIDTH, foot / height, 1 - 2 * RIGHT / WIDTH, 1 - foot / height)
+        ax = drawing.add_axes(box, label="dots")
         ax.set(ylim=(0, (height - foot) / dot), xlabel=axis)
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         base = 0.0
         for i in reversed(range(len(groups))):
             for place, count in stacks[i].items():
-                x = (place + 0.5) * step
-                ax.plot(
-                    [x] * count, base + 0.7 + np.arange(count), "o", color=STYLES[i].colour, markersize=4.6
-                )
+                x, y = [(place + 0.5) * step] * count, base + 0.7 + np.arange(count)
+                ax.plot(x, y, "o", color=STYLES[i].colour, markersize=4.6, gid="dots")
             top = base + tallest[i] + 0.9
             ax.text(0, top, groups[i][0], transform=ax.get_yaxis_transform(), va="bottom", fontweight="bold")
             base = top + gap / dot - 0.9
+    return drawing
+
+
+def dots(
+    groups: Sequence[tuple[str, Sequence[float]]], step: float, axis: str, name: str, caption: str
+) -> Html:
+    """Return values as stacked dots, for a page, with a text alternative.
+
+    Parameters
+    ----------
+    groups : sequence of (label, values)
+        Up to four, each with a value at least.
+    step : float
+        Width of a stack, in the unit of the values.
+    axis : str
+        Label of the axis.
+    name, caption : str
+        As for :func:`lives`.
+    """
     said = [
         f"{label}: {len(v)} from {min(v):g} to {max(v):g}, median {np.median(v):g}" for label, v in groups
     ]
     alt = f"{axis} as dots, {NOT_REAL}. {'; '.join(said)}."
-    return figure(to_svg(drawing, name), alt, caption)
+    return figure(to_svg(dots_figure(groups, step, axis), name), alt, caption)
 
 
 def _legend(drawing: Figure, height: float, legend: Sequence[tuple[str, str]]) -> None:
