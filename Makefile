@@ -38,6 +38,10 @@ browser: $(VENV)/.ready ## look at the built book in Chromium; screenshots go to
 bench: $(VENV)/.ready ## time the kernel beside other packages
 	$(BIN)/pytest --benchmark-only
 
+.PHONY: picture
+picture: $(VENV)/.ready ## draw the README's picture from the cohort
+	$(BIN)/python .ci/picture.py
+
 .PHONY: links
 links: $(VENV)/.ready ## ask whether the links to other sites still lead somewhere
 	$(BIN)/jupyter-book build . --builder linkcheck
