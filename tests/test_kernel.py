@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recohort.estimators import kaplan_meier, median_survival, rank_test
-from recohort.kernel import evaluate_batch, evaluate_endpoint, rank_order
+from recohort.kernel import curve_lists, evaluate_batch, evaluate_endpoint, per_curve, rank_order
 
 CURVES = 4
 # One patient: (tick, event, memberships). Curves 0 and 1 never share a patient, 2 and 3 are free.
@@ -30,11 +30,14 @@ def evaluate(cohort, asked, tests, order=None):
     """Run the kernel into fresh arrays, filled with nonsense to begin with."""
     time, event, member = arrays(cohort)
     ticks, curves = np.array(sorted(asked), dtype=np.int64).reshape(-1, 2).T.copy()
-    a, b = np.array(tests, dtype=np.int64).T.copy()
-    out = np.full(len(ticks), 9.0), np.full(CURVES, 9), np.full(len(a), 9.0), np.full(len(a), 9.0)
+    a, b = np.array(tests, dtype=np.uint64).T.copy()
+    running, rates, oe, v = per_curve(CURVES), np.empty(len(ticks)), np.empty(len(a)), np.empty(len(a))
+    for array in (*running, rates, oe, v):
+        array.fill(9)
     order = rank_order(time, event) if order is None else order
-    evaluate_endpoint(order, time, event, member, curves, ticks, a, b, *out)
-    return out
+    asked_for = curves.astype(np.uint64), ticks, a, b
+    evaluate_endpoint(order, time, event, *curve_lists(member), *asked_for, running, rates, oe, v)
+    return rates, running.median, running.size, oe, v
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,11 +60,12 @@ def test_five_patients_by_hand():
     """
     five = [(t, e, ((1, 0), 0, 0)) for t, e in [(5, 0), (2, 1), (5, 1), (7, 0), (5, 1)]]
     three = [(9, 0, ((0, 1), 0, 0))] * 3
-    survival, median, oe, v = evaluate(
+    survival, median, size, oe, v = evaluate(
         five + three, [(1, 0), (2, 0), (4, 0), (5, 0), (99, 0), (99, 1)], [(0, 1)]
     )
     assert survival == pytest.approx([1, 0.8, 0.8, 0.4, 0.4, 1])
     assert median.tolist() == [5, -1, -1, -1]
+    assert size.tolist() == [5, 3, 0, 0]
     assert oe == pytest.approx([3 - 5 / 8 - 8 / 7])
     assert v == pytest.approx([15 / 64 + 20 / 49])
 
@@ -69,7 +73,8 @@ def test_five_patients_by_hand():
 @given(cohorts, queries)
 def test_curves_are_those_of_the_estimators(cohort, asked):
     time, event, member = arrays(cohort)
-    survival, median, _, _ = evaluate(cohort, asked, [(0, 1)])
+    survival, median, size, _, _ = evaluate(cohort, asked, [(0, 1)])
+    assert size.tolist() == member.sum(axis=0).tolist()
     for curve in range(CURVES):
         inside = member[:, curve] == 1
         fitted = kaplan_meier(time[inside], event[inside]) if inside.any() else None
@@ -83,7 +88,7 @@ def test_curves_are_those_of_the_estimators(cohort, asked):
 @given(cohorts)
 def test_log_rank_sums_are_those_of_the_estimators(cohort):
     time, event, member = arrays(cohort)
-    _, _, oe, v = evaluate(cohort, [], [(0, 1), (1, 0)])
+    _, _, _, oe, v = evaluate(cohort, [], [(0, 1), (1, 0)])
     both = member[:, :2].any(axis=1)
     if member[:, 0].any() and member[:, 1].any():
         test = rank_test(time[both], event[both], member[both, 1])
@@ -113,17 +118,18 @@ def test_a_batch_is_its_cohorts_one_by_one():
     event = rng.integers(0, 2, (cohorts, patients)).astype(np.uint8)
     member = rng.integers(0, 2, (cohorts, patients, CURVES)).astype(np.uint8)
     member[:, :, 1] = 1 - member[:, :, 0]
+    lists, sizes = curve_lists(member)
     order = np.array([rank_order(t, e) for t, e in zip(time, event, strict=True)])
-    asked = np.array([0, 1]), np.array([4, 9]), np.array([0]), np.array([1])
+    both = np.array([0, 1], np.uint64)
+    asked = both, np.array([4, 9]), both[:1], both[1:]
 
     def empty(*lead):
-        rates, medians = np.empty((*lead, 2)), np.empty((*lead, CURVES), np.int64)
-        return rates, medians, np.empty((*lead, 1)), np.empty((*lead, 1))
+        return per_curve(*lead, CURVES), np.empty((*lead, 2)), np.empty((*lead, 1)), np.empty((*lead, 1))
 
     batch = empty(cohorts)
-    evaluate_batch(order, time, event, member, *asked, *batch)
-    for cohort in range(cohorts):
+    evaluate_batch(order, time, event, lists, sizes, *asked, *batch)
+    for k in range(cohorts):
         alone = empty()
-        evaluate_endpoint(order[cohort], time[cohort], event[cohort], member[cohort], *asked, *alone)
-        for together, single in zip(batch, alone, strict=True):
-            assert (together[cohort] == single).all()
+        evaluate_endpoint(order[k], time[k], event[k], lists[k], sizes[k], *asked, *alone)
+        for together, single in zip((*batch[0], *batch[1:]), (*alone[0], *alone[1:]), strict=True):
+            assert (together[k] == single).all()

@@ -6,12 +6,12 @@ loss on every machine of one architecture.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from recohort.kernel import compiled, evaluate_endpoint
+from recohort.kernel import PerCurve, compiled, curve_lists, evaluate_endpoint, inlined, per_curve
 from recohort.solve.problem import Track
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.uint64]
 
 MISSED = 0.25
 """Loss of any missed demand, on top of how far it is missed."""
@@ -51,35 +52,39 @@ class Layout(NamedTuple):
     """All tracks in one set of arrays, one row a track, padded to the widest.
 
     A tuple of tracks would be copied, with a reference count for each of its arrays, at every use.
+    `curves` and `n_curves` list the curves of each type, (n_tracks, n_types, n_curves) and
+    (n_tracks, n_types), landmarks aside; see `recohort.kernel.curve_lists`.
     """
 
     endpoint: Ints
     reverse: Ints
-    member: Bytes
+    curves: Indices
+    n_curves: Indices
     landmark_endpoint: Ints
     landmark_tick: Ints
     n_queries: Ints
-    query_curve: Ints
+    query_curve: Indices
     query_tick: Ints
     query_low: Floats
     query_high: Floats
     n_tests: Ints
-    test_a: Ints
-    test_b: Ints
+    test_a: Indices
+    test_b: Indices
     z_low: Floats
     z_high: Floats
     n_sizes: Ints
-    size_curve: Ints
+    size_curve: Indices
     size_target: Ints
 
 
 class Work(NamedTuple):
     """Scratch, one row a track."""
 
-    member: Bytes
+    curves: Indices
+    n_curves: Indices
     event: Bytes
+    running: PerCurve
     survival: Floats
-    median: Ints
     oe: Floats
     v: Floats
     penalty: Floats
@@ -88,7 +93,7 @@ class Work(NamedTuple):
 def pack(tracks: tuple[Track, ...]) -> Layout:
     """Lay tracks out in padded arrays."""
 
-    def stack(name: str) -> npt.NDArray[np.generic]:
+    def stack(name: str) -> npt.NDArray[Any]:
         arrays = [np.asarray(getattr(track, name)) for track in tracks]
         shape = tuple(max(a.shape[axis] for a in arrays) for axis in range(arrays[0].ndim))
         padded = np.zeros((len(arrays), *shape), arrays[0].dtype)
@@ -97,49 +102,56 @@ def pack(tracks: tuple[Track, ...]) -> Layout:
             padded[window] = array
         return padded
 
-    def count(name: str) -> Ints:
-        return np.array([getattr(track, name).size for track in tracks], np.int64)
-
-    counts = {"n_queries": "query_tick", "n_tests": "test_a", "n_sizes": "size_curve"}
-    return Layout(*(count(counts[f]) if f in counts else stack(f) for f in Layout._fields))  # type: ignore[arg-type]
+    arrays = {name: stack(name) for name in Track._fields}
+    arrays["curves"], arrays["n_curves"] = curve_lists(arrays["member"])
+    for name in ("query_curve", "test_a", "test_b", "size_curve"):
+        arrays[name] = arrays[name].astype(np.uint64)
+    for count, name in (("n_queries", "query_tick"), ("n_tests", "test_a"), ("n_sizes", "size_curve")):
+        arrays[count] = np.array([getattr(track, name).size for track in tracks], np.int64)
+    return Layout(**{name: arrays[name] for name in Layout._fields})
 
 
 def scratch(layout: Layout, n_patients: int) -> Work:
     """Allocate what an evaluation writes to."""
-    n_tracks, _, n_curves = layout.member.shape
+    n_tracks, _, n_curves = layout.curves.shape
     n_queries, n_tests = layout.query_tick.shape[1], layout.test_a.shape[1]
     return Work(
-        np.zeros((n_tracks, n_patients, n_curves), np.uint8),
+        np.zeros((n_tracks, n_patients, n_curves), np.uint64),
+        np.zeros((n_tracks, n_patients), np.uint64),
         np.zeros((n_tracks, n_patients), np.uint8),
-        np.zeros((n_tracks, n_queries)),
-        np.zeros((n_tracks, n_curves), np.int64),
-        np.zeros((n_tracks, n_tests)),
-        np.zeros((n_tracks, n_tests)),
+        per_curve(n_curves),
+        np.zeros(n_queries),
+        np.zeros(n_tests),
+        np.zeros(n_tests),
         np.zeros((n_tracks, n_queries + n_tests + layout.size_curve.shape[1])),
     )
 
 
-@compiled
+@inlined
 def fill_member(layout: Layout, work: Work, track: int, state: State, patient: int) -> bool:
-    """Write a patient's row of curve memberships; return whether it changed."""
+    """List the curves of a patient; return whether the list has changed."""
     kind = state.types[patient]
     changed = False
-    for curve in range(layout.member.shape[2]):
-        inside = layout.member[track, kind, curve]
+    n = np.uint64(0)
+    for k in range(layout.n_curves[track, kind]):
+        curve = layout.curves[track, kind, k]
         landmark = layout.landmark_endpoint[track, curve]
-        if inside and landmark >= 0:
-            inside = np.uint8(state.time[landmark, patient] >= layout.landmark_tick[track, curve])
-        changed = changed or work.member[track, patient, curve] != inside
-        work.member[track, patient, curve] = inside
+        if landmark >= 0 and state.time[landmark, patient] < layout.landmark_tick[track, curve]:
+            continue
+        changed = changed or work.curves[track, patient, n] != curve
+        work.curves[track, patient, n] = curve
+        n += np.uint64(1)
+    changed = changed or work.n_curves[track, patient] != n
+    work.n_curves[track, patient] = n
     return changed
 
 
-@compiled
+@inlined
 def _penalty(excess: float, scale: float) -> float:
     return MISSED + min(excess / scale, CAP) if excess > 0 else 0.0
 
 
-@compiled
+@inlined
 def track_loss(layout: Layout, work: Work, track: int, order: Ints, state: State) -> float:
     """Loss of one track; its row of `work.penalty` gets queries, then tests, then sizes."""
     endpoint, n = layout.endpoint[track], order.size
@@ -147,31 +159,29 @@ def track_loss(layout: Layout, work: Work, track: int, order: Ints, state: State
     for patient in range(n):
         work.event[track, patient] = state.event[endpoint, patient] != layout.reverse[track]
     evaluate_endpoint(
-        order, state.time[endpoint], work.event[track], work.member[track],
+        order, state.time[endpoint], work.event[track], work.curves[track], work.n_curves[track],
         layout.query_curve[track, :n_queries], layout.query_tick[track, :n_queries],
         layout.test_a[track, :n_tests], layout.test_b[track, :n_tests],
-        work.survival[track], work.median[track], work.oe[track], work.v[track],
+        work.running, work.survival, work.oe, work.v,
     )  # fmt: skip
     total = 0.0
     place = 0
     for q in range(n_queries):
-        s = work.survival[track, q]
+        s = work.survival[q]
         missed = max(layout.query_low[track, q] - s, s - layout.query_high[track, q])
         work.penalty[track, place] = _penalty(missed, RATE_SCALE)
         total += work.penalty[track, place]
         place += 1
     for t in range(n_tests):
         z = 0.0
-        if work.v[track, t] > 0:
-            z = abs(work.oe[track, t]) / np.sqrt(work.v[track, t])
+        if work.v[t] > 0:
+            z = abs(work.oe[t]) / np.sqrt(work.v[t])
         missed = max(layout.z_low[track, t] - z, z - layout.z_high[track, t])
         work.penalty[track, place] = _penalty(missed, Z_SCALE)
         total += work.penalty[track, place]
         place += 1
     for k in range(layout.n_sizes[track]):
-        size = 0
-        for patient in range(n):
-            size += work.member[track, patient, layout.size_curve[track, k]]
+        size = work.running.size[layout.size_curve[track, k]]
         work.penalty[track, place] = _penalty(abs(size - layout.size_target[track, k]), SIZE_SCALE)
         total += work.penalty[track, place]
         place += 1
