@@ -25,7 +25,7 @@ def pictures() -> dict[str, str]:
     drawn = {}
     for name, data in panels.items():
         out = io.StringIO()
-        with mpl.rc_context({**SETTINGS, "svg.hashsalt": name}):
+        with mpl.rc_context({**SETTINGS, "svg.hashsalt": name, "svg.fonttype": "path"}):
             km_figure(data, until=until, band=True).savefig(
                 out, format="svg", facecolor="white", metadata={"Date": None, "Creator": None}
             )
