@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ortools.sat.python.cp_model_helper import CpSolverStatus
     from ortools.sat.python import cp_model
+    from ortools.sat.python.cp_model_helper import CpSolverStatus
 
 __all__ = ["run"]
 
