@@ -85,6 +85,7 @@ def draw_curve(ax: Axes, curve: GroupCurve, *, band: bool) -> None:
     ax.step(
         table["time"], table["survival"], where="post", color=style.colour, linestyle=style.line,
         linewidth=1.7, label=curve.label, gid=f"curve-{curve.style}",
+        clip_on=False,  # at 100% half of the line would be cut off
     )  # fmt: skip
     gone = table[table["censored"] > 0]
     ax.plot(
