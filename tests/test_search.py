@@ -33,7 +33,8 @@ def toy(*extra: dict[str, object], **conventions: str) -> Ledger:
     return Ledger.model_validate(
         {
             "study": {
-                "title": "Toy", "patients": 12, "time": {"unit": "months", "resolution": 0.1, "min": 0.1, "max": 60},
+                "title": "Toy", "patients": 12,
+                "time": {"unit": "months", "resolution": 0.1, "min": 0.1, "max": 60},
             },
             "attributes": {"arm": {"levels": ["a", "b"]}, "sex": {"levels": ["f", "m"]}},
             "endpoints": {
@@ -162,5 +163,5 @@ def test_a_demand_that_is_missed_shows_in_its_own_penalty() -> None:
 
 def test_what_the_search_cannot_aim_at_is_refused_by_name() -> None:
     claim = {"id": "p", "at": "text", "p_value": "0.04", "endpoint": "rfs", "groups": BOTH}
-    with pytest.raises(UnsupportedClaim, match="claim p: .*log-rank"):
+    with pytest.raises(UnsupportedClaim, match=r"claim p: .*log-rank"):
         build(toy(claim, survival_test="gehan"))
