@@ -24,7 +24,7 @@
       while (body && !body.classList.contains("place")) { body = body.previousElementSibling; }
       return body;
     });
-    var search = control("input", "Search");
+    var search = control("input", "Search " + table.dataset.filter);
     var choice = control("select", "Verdict");
     var count = document.createElement("output");
     search.field.type = "search";
@@ -51,7 +51,7 @@
           if (place) { place.hidden = false; }
         }
       });
-      count.textContent = shown + " of " + claims.length + " claims";
+      count.textContent = shown + " of " + claims.length + " " + table.dataset.filter;
     }
 
     // A link to a claim that is filtered away shows everything again.

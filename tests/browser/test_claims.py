@@ -27,7 +27,7 @@ def test_all_claims_stand_there_at_first(page: Any) -> None:
 
 
 def test_words_are_searched_for_together(page: Any) -> None:
-    page.get_by_label("Search").fill("tp53 table")
+    page.get_by_label("Search claims").fill("tp53 table")
     shown = page.locator(SHOWN)
     assert shown.count() == 1
     assert shown.first.get_attribute("id") == "claim-table1.tp53"
@@ -43,11 +43,11 @@ def test_verdicts_can_be_chosen(page: Any) -> None:
 
 
 def test_a_link_shows_a_claim_that_was_filtered_away(page: Any) -> None:
-    page.get_by_label("Search").fill("nothing is called so")
+    page.get_by_label("Search claims").fill("nothing is called so")
     assert page.locator(SHOWN).count() == 0
     page.evaluate("location.hash = '#claim-table1.ecog.0'")
     page.wait_for_function("document.getElementById('claim-table1.ecog.0').offsetParent !== null")
-    assert page.get_by_label("Search").input_value() == ""
+    assert page.get_by_label("Search claims").input_value() == ""
 
 
 def test_a_deep_link_leads_to_its_claim(served: str, visit: Any) -> None:
