@@ -26,7 +26,7 @@ COLUMNS = ("What", "Printed", "Read as", "Computed", "Same?")
 
 
 def in_words(condition: Condition, ledger: Ledger) -> str:
-    """Say who meets a condition, with the ledger's labels: ``NGS MRD responder, no HSCT``."""
+    """Say who meets a condition, with the ledger's labels: ``stage II, no surgery``."""
     said = []
     for name, test in condition.tests:
         attribute = ledger.attributes[name]
@@ -39,7 +39,7 @@ def in_words(condition: Condition, ledger: Ledger) -> str:
 
 
 def about(claim: Claim, ledger: Ledger) -> str:
-    """Say what a claim states and of whom: ``relapse-free survival at 24 months: NGS MRD responder``."""
+    """Say what a claim states and of whom: ``overall survival at 24 months: stage II``."""
     if claim.kind == "context":
         return claim.note or ""
     who = in_words(claim.where, ledger)
