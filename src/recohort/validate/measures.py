@@ -62,7 +62,8 @@ class Errors:
     median : float
         |difference| of the medians, as a share of the true one; not a number if either is not reached.
     covered : float
-        Share of follow-up at which the ensemble's band holds the true curve.
+        Share of follow-up at which the ensemble's 90 % band, pointwise and moved out to whole
+        percentages, holds the true curve.
     width : float
         Mean width of that band.
     """
@@ -84,7 +85,7 @@ def follow_up_of(group: Group) -> float:
 
 def grid_to(end: float) -> Floats:
     """Return the midpoints of equal steps from 0 to `end`, shape (GRID,)."""
-    return (np.arange(GRID) + 0.5) * (end / GRID)
+    return np.asarray((np.arange(GRID) + 0.5) * (end / GRID), dtype=np.float64)
 
 
 def survival_on(group: Group, grid: Floats) -> Floats:
@@ -117,7 +118,7 @@ def errors(truth: Group, cohorts: Sequence[Group], estimate: Floats | None = Non
     curves = np.array([survival_on(cohort, grid) for cohort in cohorts])
     best = curves.mean(axis=0) if estimate is None else estimate
     gap = np.abs(best - true)
-    low, high = np.quantile(curves, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
+    low, high = _band(curves)
     true_median, median = median_of(grid, true), median_of(grid, best)
     reached = math.isfinite(true_median) and math.isfinite(median)
     return Errors(
@@ -129,6 +130,12 @@ def errors(truth: Group, cohorts: Sequence[Group], estimate: Floats | None = Non
         covered=float(((true >= low - SLACK) & (true <= high + SLACK)).mean()),
         width=float((high - low).mean()),
     )
+
+
+def _band(curves: Floats) -> tuple[Floats, Floats]:
+    """Pointwise band of an ensemble, its ends moved out to whole percentages, as rates are printed."""
+    low, high = np.quantile(curves, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
+    return np.floor(100 * low + SLACK) / 100, np.ceil(100 * high - SLACK) / 100
 
 
 def log_hazard_ratio(one: Group, other: Group) -> float:
