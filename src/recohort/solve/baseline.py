@@ -23,6 +23,7 @@ from recohort.conditions import Level
 from recohort.ledger import Ledger
 from recohort.solve.attribute_claims import add_claims
 from recohort.solve.attribute_model import AttributeModel, FixedRow, LatestRow
+from recohort.solve.cpsat import run
 from recohort.solve.plausible_numbers import NumberProblem
 
 __all__ = ["Infeasible", "Settings", "Unfinished", "solve_baseline"]
@@ -158,7 +159,7 @@ def _stage_one(m: AttributeModel, solver: cp_model.CpSolver, rng: np.random.Gene
 
 
 def _solved_rows(m: AttributeModel, solver: cp_model.CpSolver) -> list[Row] | None:
-    status = solver.solve(m.model)
+    status = run(solver, m.model)
     if status == cp_model.INFEASIBLE:
         return None
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
@@ -273,7 +274,7 @@ def _culprits(m: AttributeModel, solver: cp_model.CpSolver) -> tuple[str, ...]:
         """Those of some claims that suffice for a contradiction; None if none is found."""
         m.model.clear_assumptions()
         m.model.add_assumptions([switches[name] for name in names])
-        if solver.solve(m.model) != cp_model.INFEASIBLE:
+        if run(solver, m.model) != cp_model.INFEASIBLE:
             return None
         return [name_of[index] for index in solver.sufficient_assumptions_for_infeasibility()]
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model
 
+from recohort.solve.cpsat import run
 from recohort.solve.problem import Curve, Problem, Query, SizeTarget, Test, UnsupportedClaim, curves_of
 
 __all__ = ["WEIGHTS", "Count", "Instance", "Settings", "landmark_tick"]
@@ -167,4 +168,4 @@ def _most(everybody: int, n_types: int, counts: tuple[Count, ...], kinds: tuple[
     model.maximize(cp_model.LinearExpr.sum([size[k] for k in kinds]))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
-    return round(solver.objective_value) if solver.solve(model) == cp_model.OPTIMAL else -1
+    return round(solver.objective_value) if run(solver, model) == cp_model.OPTIMAL else -1

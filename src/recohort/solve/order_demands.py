@@ -16,6 +16,7 @@ from fractions import Fraction
 
 from ortools.sat.python import cp_model
 
+from recohort.solve.cpsat import run
 from recohort.solve.instance import WEIGHTS, Instance, Settings
 from recohort.solve.ladders import ladders, log_window, survival
 from recohort.solve.orders import Answer, Slots, Var, total
@@ -137,7 +138,7 @@ class OrderModel(Slots):
         spent = 0.0
         while True:
             solver.parameters.max_deterministic_time = max(self.settings.seconds - spent, 0.01)
-            status = solver.solve(self.model)
+            status = run(solver, self.model)
             spent += solver.response_proto.deterministic_time
             if status == cp_model.INFEASIBLE:
                 return Answer("infeasible", None, spent)

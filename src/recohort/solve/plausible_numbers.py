@@ -19,6 +19,7 @@ from ortools.sat.python import cp_model
 
 from recohort.ledger import Claim, Ledger
 from recohort.solve.attribute_claims import SPREADS, windows
+from recohort.solve.cpsat import run
 from recohort.solve.order_statistics import Column, steps
 
 if TYPE_CHECKING:
@@ -209,6 +210,6 @@ class NumberProblem:
         for a, b in apart:
             model.add(number[a] != number[b])
         model.minimize(sum(moved))
-        if solver.solve(model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        if run(solver, model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         return {p: solver.value(variable) for p, variable in number.items()}
