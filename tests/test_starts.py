@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from recohort import estimators
-from recohort.ledger import Ledger
+from recohort.ledger import Claim, Ledger
 from recohort.solve.demands import build
 from recohort.solve.reconstruct import Budget, reconstruct, rules_of, start_state
 from recohort.solve.search import Schedule, anneal
@@ -44,14 +44,32 @@ def test_the_printed_points_of_a_type() -> None:
     assert survival == pytest.approx([1, 0.8, 0.5, 0.5, 0.3, 0.05], abs=1e-6)
 
 
-def test_a_start_passes_near_the_printed_points() -> None:
+def test_starts_pass_near_the_printed_points() -> None:
     problem = build(steep())
     rules = rules_of(problem)
     kinds = np.zeros(20_000, np.int64)
-    state = likely_state(problem, kinds, rules, np.random.default_rng(1))
-    curve = estimators.kaplan_meier(state.time[0] / 10, state.event[0])
-    assert [curve.at(t) for t in (6, 15, 24, 36)] == pytest.approx([0.8, 0.5, 0.3, 0.05], abs=0.015)
-    assert curve.at(3) == pytest.approx(0.9, abs=0.015)  # on the straight line from 1 to 0.8
+    between = []
+    for seed in range(10):
+        state = likely_state(problem, kinds, rules, np.random.default_rng(seed))
+        curve = estimators.kaplan_meier(state.time[0] / 10, state.event[0])
+        assert [curve.at(t) for t in (6, 15, 24, 36)] == pytest.approx([0.8, 0.5, 0.3, 0.05], abs=0.02)
+        between.append(curve.at(3))
+    # between (0, 1) and (6, 0.8) a share s of the fall is done at x = s + b s (1 - s), for a bend of b
+    assert min(between) > 0.8 + 0.2 * (1 - 0.5**0.5) - 0.02  # b = -1: s = x ** 0.5
+    assert max(between) < 0.9 + 0.05  # b = 0.5: s = 0.38
+    assert max(between) - min(between) > 0.02
+
+
+def test_half_of_the_patients_are_followed_for_the_printed_follow_up() -> None:
+    claims = {"id": "f", "at": "text", "follow_up": "20.0", "endpoint": "os"}
+    never = {"id": "never", "at": "text", "survival": "100%", "endpoint": "os", "month": 1}
+    ledger = steep().with_claims([Claim.model_validate(claim) for claim in (claims, never)])
+    problem = build(ledger)
+    kinds = np.zeros(5_000, np.int64)
+    state = likely_state(problem, kinds, rules_of(problem), np.random.default_rng(2))
+    assert state.event.mean() < 0.2
+    reverse = estimators.reverse_kaplan_meier(state.time[0] / 10, state.event[0])
+    assert estimators.median_survival(reverse) == pytest.approx(20.0, abs=1)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -1,15 +1,19 @@
-"""Where a search may start: patients drawn along straight lines through the printed rates.
+"""Where a search may start: patients drawn along lines through the printed rates and medians.
 
-From a cohort in which nothing happens, rates of 20 % of a hundred patients are out of reach: the loss
+From a cohort in which nothing happens, a rate of 20 % of a hundred patients is out of reach: the loss
 is flat there, as one event more makes no difference to it. A start whose curves already pass near the
-printed numbers is not, and keeps what they say of the time between.
+printed numbers is not, and keeps something of what they say about the time between.
+
+What the print leaves open is drawn anew for each start: how each line between two printed points bends
+(the same for all patients, as a disease has its own pace), how survival goes on after the last one, and
+how entry was spread over the years. So starts differ in shape, not only in luck.
 
 No exponential or logarithm takes part, so the same seed gives the same start on every machine.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -24,7 +28,33 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int64]
     Floats = npt.NDArray[np.float64]
 
-__all__ = ["likely_state", "printed_curve"]
+__all__ = ["Shape", "draw_shape", "likely_state", "printed_curve"]
+
+BENDS = 8
+EARLIEST, LATEST = -1.0, 0.5
+"""Bends are drawn from here: more often early, as hazards usually fall."""
+ENTRY = (0.3, 1.2)
+"""The longest follow-up exceeds the median one by a share drawn from here."""
+
+
+class Shape(NamedTuple):
+    """What a paper leaves open of the way its curves go.
+
+    Attributes
+    ----------
+    bends : float array, shape (BENDS,)
+        For each stretch between printed points: -1 drops early, 0 is straight, 1 drops late.
+    tail : float
+        After the last printed point: 0 nothing happens any more, 1 it goes on as before.
+    """
+
+    bends: Floats
+    tail: float
+
+
+def draw_shape(random: np.random.Generator) -> Shape:
+    """Draw how curves go between and after the printed points."""
+    return Shape(random.uniform(EARLIEST, LATEST, BENDS), float(random.random()))
 
 
 def likely_state(problem: Problem, kinds: Ints, rules: Rules, random: np.random.Generator) -> State:
@@ -44,18 +74,19 @@ def likely_state(problem: Problem, kinds: Ints, rules: Rules, random: np.random.
         It obeys the rules per patient; times may be tied or forbidden, so search may have to untie them.
     """
     n, endpoints = kinds.size, range(len(problem.endpoints))
-    time = np.empty((len(endpoints), n), np.int64)
-    event = np.zeros((len(endpoints), n), np.uint8)
-    last_contact = random.integers(rules.first, rules.horizon + 1, size=n)
+    shape = draw_shape(random)
+    last_contact = _last_contacts(problem, rules, n, random)
     drawn = np.empty((len(endpoints), n), np.int64)
     for endpoint in endpoints:
         for kind in np.unique(kinds):
             mine = kinds == kind
             ticks, survival = printed_curve(problem, problem.endpoints[endpoint], int(kind), rules)
-            drawn[endpoint, mine] = _event_ticks(random.random(int(mine.sum())), ticks, survival, rules)
+            points = _go_on(ticks, survival, shape.tail, rules.last)
+            drawn[endpoint, mine] = _times(random.random(int(mine.sum())), *points, shape.bends, rules)
+    time = np.empty((len(endpoints), n), np.int64)
+    event = np.zeros((len(endpoints), n), np.uint8)
     for endpoint in endpoints:
-        outer = int(problem.parent[endpoint])
-        if outer < 0:
+        if problem.parent[endpoint] < 0:
             time[endpoint] = np.minimum(drawn[endpoint], last_contact)
             event[endpoint] = drawn[endpoint] <= last_contact
     for endpoint in endpoints:
@@ -97,13 +128,36 @@ def printed_curve(problem: Problem, endpoint: str, kind: int, rules: Rules) -> t
     return np.array(ticks, np.int64), np.array(survival, float)
 
 
-def _event_ticks(u: Floats, ticks: Ints, survival: Floats, rules: Rules) -> Ints:
-    """Return when straight lines through the points fall to `u`; beyond the last time if never."""
-    never = rules.last + 1
-    result = np.full(u.size, never, np.int64)
+def _go_on(ticks: Ints, survival: Floats, tail: float, last: int) -> tuple[Ints, Floats]:
+    """Add points after the last printed one: in each equal span the same share is lost again, or less."""
+    span, share = int(ticks[-1]), tail * (1 - survival[-1])
+    if span == 0:
+        return ticks, survival
+    more = -(-(last - span) // span)
+    after = survival[-1] * np.cumprod(np.full(more, 1 - share))
+    return np.append(ticks, span * np.arange(2, more + 2)), np.append(survival, after)
+
+
+def _last_contacts(problem: Problem, rules: Rules, n: int, random: np.random.Generator) -> Ints:
+    """Draw when patients were last seen: half of them by the printed follow-up, if there is one."""
+    followed = [q.tick for q in problem.queries if q.curve.reverse and 0 < q.tick <= rules.last]
+    if followed:
+        median = max(followed)
+        ticks, survival = [0, median, median + int(median * random.uniform(*ENTRY))], [1.0, 0.5, 0.0]
+    else:
+        ticks, survival = [0, rules.horizon], [1.0, 0.0]
+    bends = random.uniform(-1.0, 1.0, BENDS)
+    drawn = _times(random.random(n), np.array(ticks), np.array(survival), bends, rules)
+    return np.minimum(drawn, rules.last)
+
+
+def _times(u: Floats, ticks: Ints, survival: Floats, bends: Floats, rules: Rules) -> Ints:
+    """Return when bent lines through the points fall to `u`; beyond the last time if never."""
+    result = np.full(u.size, rules.last + 1, np.int64)
     for k in range(ticks.size - 1, 0, -1):
         here = (u >= survival[k]) & (u < survival[k - 1])
         share = (survival[k - 1] - u[here]) / (survival[k - 1] - survival[k])
+        share += bends[(k - 1) % BENDS] * share * (1 - share)
         steps = np.ceil(share * (ticks[k] - ticks[k - 1])).astype(np.int64)
         result[here] = np.clip(ticks[k - 1] + steps, rules.first, rules.last)
     return result
