@@ -209,3 +209,19 @@ def test_agrees_with_every_cohort(patients: int, endpoints: tuple[str, ...], tes
             assert cohort is not None, claims
             assert met_claims(cohort, ledger) == {claim.id for claim in ledger.claims}, claims
     assert min(seen["feasible"], seen["infeasible"]) >= 10, seen
+
+
+def test_no_more_slots_than_events() -> None:
+    """By hand: 100 % leaves arm a no event; 80 % of the other leaves 2 of at most 10 with one, and 2 deaths.
+
+    A death takes a slot of its own only after a relapse, of which 2 patients can have one.
+    """
+    rates = [
+        {"survival": "100%", "endpoint": "rfs", "month": 60, "where": {"arm": "a"}},
+        {"survival": "80%", "endpoint": "rfs", "month": 60, "where": {"arm": "b"}},
+        {"survival": "50%", "endpoint": "os", "month": 60, "where": {"arm": "b"}},
+    ]
+    for claims, slots in ((rates[:2], 2), (rates, 4)):
+        problem = build(_ledger(claims, 10, ("rfs", "os")))
+        instance = Instance(problem, (True,) * len(problem.types), problem.queries)
+        assert OrderModel(instance).n_slots == slots

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -170,22 +170,42 @@ class Slots:
         return max(0, self.instance.most(self.inside[curve]))
 
     def _most_events(self) -> int:
-        """Upper bound of the number of slots: with survival S, at most a share 1 - S had an event."""
+        """Upper bound of the number of slots: with survival S, at most a share 1 - S had an event.
+
+        Counted type by type: an outer event takes a slot of its own only after an inner one.
+        """
         if self.instance.horizon <= 0:
             return 0
-        whole = np.array(self.instance.part, bool)
-        last = min(self.instance.horizon, self.instance.end)
-        most = 0
+        model = cp_model.CpModel()
+        events = []
         for endpoint in self.endpoints[int(self.blind) :]:
-            name = self.instance.problem.endpoints[endpoint]
-            bounds = [max(0, self.instance.most(whole))]
-            for query in self.instance.queries:
-                curve = query.curve
-                if curve.endpoint == name and query.tick >= last and curve.population.at_risk is None:
-                    others = max(0, self.instance.most(whole & ~self.inside[curve]))
-                    bounds.append(others + math.floor(self.most_members(curve) * (1 - query.low)))
-            most += min(bounds)
-        return most
+            events.append([model.new_int_var(0, most, "") for most in self.most])
+            for curve, most in self._limits(endpoint):
+                inside = [v for v, yes in zip(events[-1], self.member[curve], strict=True) if yes]
+                model.add(total(inside) <= most)
+        if len(events) > 1 and self.settings.inner_counts_outer:
+            for inner, outer in zip(*events, strict=True):
+                model.add(outer <= inner)
+        model.maximize(total(_flat(events)))
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.solve(model)
+        return math.floor(solver.best_objective_bound + 1e-6)
+
+    def _limits(self, endpoint: int) -> Iterator[tuple[Curve, int]]:
+        """Yield curves of an endpoint with the most events that their queries leave room for."""
+        last = min(self.instance.horizon, self.instance.end)
+        sizes = {size.curve.population: size.size for size in self.instance.sizes}
+        for query in self.instance.queries:
+            curve = query.curve
+            if self.endpoint(curve) != endpoint or query.tick < last:
+                continue
+            here = self.most_members(curve)
+            if curve.population.at_risk is None:
+                yield curve, math.floor(here * (1 - query.low))
+            elif curve.population in sizes:  # whoever left before the landmark may have had an event, too
+                members = sizes[curve.population]
+                yield curve, max(0, here - members) + math.floor(members * (1 - query.low))
 
     # --- slots ------------------------------------------------------------------------------
 
