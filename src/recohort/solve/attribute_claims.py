@@ -1,7 +1,7 @@
 """What a ledger claims of groups of patients, as constraints on an attribute model.
 
-Each claim has a switch: while it is on, every number of the claim holds as read. Claims on survival
-and on patients at risk at a landmark are left to the survival search.
+Every number of a claim holds as read. Claims on survival and on patients at risk at a landmark are left
+to the survival search.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 from ortools.sat.python import cp_model
@@ -23,7 +23,7 @@ from recohort.solve.attribute_model import AttributeModel
 from recohort.solve.order_statistics import Column, exact
 from recohort.solve.problem import UnsupportedClaim
 
-__all__ = ["add_claims", "concerns_attributes", "windows"]
+__all__ = ["SPREADS", "Shortcuts", "add_claims", "concerns_attributes", "groups_of_unknown_size", "windows"]
 
 COUNTS = ("count", "percent", "count_percent")
 SPREADS = ("median", "range", "median_range")
@@ -44,115 +44,123 @@ def windows(claim: Claim, ledger: Ledger) -> dict[str, Interval]:
     return {number.part: number.interval(rounding) for number in claim.numbers_as_read}
 
 
-def add_claims(m: AttributeModel) -> dict[str, cp_model.IntVar]:
-    """Add every claim on attributes to a model.
+@dataclass(frozen=True)
+class Shortcuts:
+    """Restrictions beyond the claims that make a model easier; a contradiction under them proves nothing.
 
-    Returns
-    -------
-    dict
-        Claim id -> switch. A claim holds while its switch is on.
+    Attributes
+    ----------
+    sizes : dict
+        Where to keep the sizes of tested groups that no claim prints.
+    plain_medians : bool
+        Both middle values of an even number lie in the printed median's interval, not only their mean.
     """
+
+    sizes: Mapping[Condition, range] = field(default_factory=dict)
+    plain_medians: bool = False
+
+
+def add_claims(m: AttributeModel, shortcuts: Shortcuts | None = None) -> None:
+    """Add every claim on attributes to a model."""
+    shortcuts = shortcuts or Shortcuts()
     claims = [claim for claim in m.ledger.claims if concerns_attributes(claim)]
-    switches = {claim.id: m.model.new_bool_var(claim.id) for claim in claims}
-    pins = _pins(claims)
+    printed = _printed_counts(claims)
     for claim in claims:
         if claim.kind in COUNTS:
-            _add_counts(m, claim, switches[claim.id])
+            _add_counts(m, claim)
         elif claim.kind in SPREADS:
-            _add_spread(m, claim, switches[claim.id])
+            _add_spread(m, claim, plain_medians=shortcuts.plain_medians)
         else:
-            _add_count_test(m, claim, switches, pins)
-    return switches
+            _add_count_test(m, claim, printed, shortcuts.sizes)
 
 
 # --- counts and percentages ---------------------------------------------------------------------
 
 
-def _add_counts(m: AttributeModel, claim: Claim, on: cp_model.IntVar) -> None:
+def _add_counts(m: AttributeModel, claim: Claim) -> None:
     """Let counts be as printed and a percentage lie in its interval, compared in whole numbers."""
     part, whole = m.size(claim.of & claim.where), m.size(claim.of)
     for role, window in windows(claim, m.ledger).items():
         if role == "percent":
-            _add_percentage(m, part, whole, window, on)
+            _add_percentage(m, part, whole, window)
         else:
-            m.model.add((part if role == "count" else whole) == round(window.low)).only_enforce_if(on)
+            m.model.add((part if role == "count" else whole) == round(window.low))
 
 
 def _add_percentage(
-    m: AttributeModel, part: cp_model.IntVar, whole: cp_model.IntVar, window: Interval, on: cp_model.IntVar
+    m: AttributeModel, part: cp_model.IntVar, whole: cp_model.IntVar, window: Interval
 ) -> None:
-    m.model.add(whole >= 1).only_enforce_if(on)
     low, high = exact(window.low) / 100, exact(window.high) / 100
     above = low.denominator * part - low.numerator * whole
     below = high.numerator * whole - high.denominator * part
-    m.model.add(above >= (0 if window.low_closed else 1)).only_enforce_if(on)
-    m.model.add(below >= (0 if window.high_closed else 1)).only_enforce_if(on)
+    m.model.add(whole >= 1)
+    m.model.add(above >= (0 if window.low_closed else 1))
+    m.model.add(below >= (0 if window.high_closed else 1))
 
 
 # --- medians and ranges --------------------------------------------------------------------------
 
 
-def _add_spread(m: AttributeModel, claim: Claim, on: cp_model.IntVar) -> None:
+def _add_spread(m: AttributeModel, claim: Claim, *, plain_medians: bool) -> None:
     """Let the numbers of those who have one show the printed median and range."""
     name = claim.attribute
     assert name is not None
     inside = [m.all_of([m.present[name][p], m.holds(claim.where, p)]) for p in m.patients]
-    column = Column(m.model, m.number[name], inside, m.bounds[name], m.scale(name))
+    column = Column(m.model, m.number[name], inside, m.bounds[name], m.scale(name), plain_medians)
     for role, window in windows(claim, m.ledger).items():
-        column.add(role, window, on)
+        column.add(role, window)
 
 
 # --- P values of counts --------------------------------------------------------------------------
 
 
+Key = frozenset[tuple[str, object]]
 Table = tuple[int, ...]
 """Counts of the groups of a test, each as members with the outcome and members in all."""
 
 
-@dataclass(frozen=True)
-class _Pin:
-    """A count that a claim prints, so that a test need not try every other."""
-
-    value: int
-    claim: str
-
-
-def _key(condition: Condition) -> frozenset[tuple[str, object]]:
+def _key(condition: Condition) -> Key:
     """Return the same for conditions that differ in the order of tests or levels only."""
     return frozenset(
         (name, frozenset(test.levels) if isinstance(test, Levels) else test) for name, test in condition.tests
     )
 
 
-def _pins(claims: list[Claim]) -> dict[frozenset[tuple[str, object]], _Pin]:
-    pins: dict[frozenset[tuple[str, object]], _Pin] = {}
+def _printed_counts(claims: list[Claim]) -> dict[Key, int]:
+    """Return how many patients meet each condition for which a claim prints it."""
+    printed: dict[Key, int] = {}
     for claim in claims:
         if claim.kind in COUNTS:
             for number in claim.numbers_as_read:
                 if number.part != "percent":
                     whose = claim.of & claim.where if number.part == "count" else claim.of
-                    pins.setdefault(_key(whose), _Pin(int(number.value), claim.id))
-    return pins
+                    printed.setdefault(_key(whose), int(number.value))
+    return printed
+
+
+def groups_of_unknown_size(ledger: Ledger) -> dict[str, list[Condition]]:
+    """Return for each test of counts the groups whose size no claim prints, if there are such."""
+    claims = [claim for claim in ledger.claims if concerns_attributes(claim)]
+    printed = _printed_counts(claims)
+    groups = {c.id: [c.where & group for group in c.groups or ()] for c in claims if c.outcome is not None}
+    unknown = {name: [group for group in all_ if _key(group) not in printed] for name, all_ in groups.items()}
+    return {name: some for name, some in unknown.items() if some}
 
 
 def _add_count_test(
-    m: AttributeModel,
-    claim: Claim,
-    switches: Mapping[str, cp_model.IntVar],
-    pins: Mapping[frozenset[tuple[str, object]], _Pin],
+    m: AttributeModel, claim: Claim, printed: Mapping[Key, int], sizes: Mapping[Condition, range]
 ) -> None:
-    """Allow the tables of counts whose P value lies in the printed interval.
-
-    Counts that other claims print are taken as given, and the list of tables then holds only while
-    those claims do.
-    """
+    """Allow the tables of counts whose P value lies in the printed interval."""
     assert claim.outcome is not None
-    whole = [claim.where & group for group in claim.groups or ()]
-    counted = [condition for group in whole for condition in (group & claim.outcome, group)]
-    known = [pins.get(_key(condition)) for condition in counted]
+    groups = [claim.where & group for group in claim.groups or ()]
+    counted = [condition for group in groups for condition in (group & claim.outcome, group)]
     everyone = len(m.patients)
-    ranges = [range(everyone + 1) if pin is None else range(pin.value, pin.value + 1) for pin in known]
-    disjoint = all(allowed_levels(m.ledger, a & b) is None for a, b in itertools.combinations(whole, 2))
+    ranges = []
+    for condition in counted:
+        known = printed.get(_key(condition))
+        some = sizes.get(condition, range(everyone + 1))
+        ranges.append(some if known is None else range(known, known + 1))
+    disjoint = all(allowed_levels(m.ledger, a & b) is None for a, b in itertools.combinations(groups, 2))
     (window,) = windows(claim, m.ledger).values()
     tables = []
     for number, table in enumerate(_tables(ranges, everyone if disjoint else None)):
@@ -162,14 +170,7 @@ def _add_count_test(
             )
         if _p_value(m.ledger, claim, table) in window:
             tables.append(table)
-    on = [switches[claim.id], *(switches[name] for name in dict.fromkeys(pin.claim for pin in known if pin))]
-    if not tables:
-        m.model.add_bool_or([~switch for switch in on])
-        return
-    copies = [m.model.new_int_var(0, everyone, "") for _ in counted]
-    m.model.add_allowed_assignments(copies, tables)
-    for condition, copy in zip(counted, copies, strict=True):
-        m.model.add(m.size(condition) == copy).only_enforce_if(on)
+    m.model.add_allowed_assignments([m.size(condition) for condition in counted], tables)
 
 
 def _tables(ranges: list[range], most: int | None) -> Iterator[Table]:

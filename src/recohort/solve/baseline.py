@@ -10,8 +10,9 @@ One worker, a fixed seed and limits in deterministic time: the same seed gives t
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +21,14 @@ from ortools.sat.python import cp_model
 
 from recohort.cohort import column_dtype
 from recohort.conditions import Level
-from recohort.ledger import Ledger
-from recohort.solve.attribute_claims import add_claims
+from recohort.ledger import Claim, Ledger
+from recohort.solve.attribute_claims import (
+    Shortcuts,
+    add_claims,
+    concerns_attributes,
+    groups_of_unknown_size,
+)
+from recohort.solve.attribute_conflict import minimal_conflict
 from recohort.solve.attribute_model import AttributeModel, FixedRow, LatestRow
 from recohort.solve.cpsat import run
 from recohort.solve.plausible_numbers import NumberProblem
@@ -35,6 +42,14 @@ PREFERENCE = 9
 """Levels are preferred by random whole numbers up to this."""
 GOOD_ENOUGH = 0.2
 """Preferences need not be met best: the first stage stops within this share of the optimum."""
+QUICK = 0.5
+"""Deterministic seconds in which a solution is usually found and preferences are met well enough."""
+POLISH = 2.0
+"""Deterministic seconds at most for the numbers of one attribute."""
+NEAR = 3
+"""How far from a first solution the unprinted sizes of tested groups are looked for first."""
+JUDGE = 2.0
+"""Deterministic seconds at most to see whether some claims contradict each other."""
 ROUNDS = 4
 """How often equal rows are taken apart."""
 
@@ -108,78 +123,129 @@ def solve_baseline(
     UnsupportedClaim
         If a claim is beyond what can be solved for.
     """
-    for name, rows in (("fixed", fixed), ("latest", latest)):
-        if rows is not None and len(rows) != ledger.study.patients:
-            raise ValueError(f"{name} has {len(rows)} rows; the study has {ledger.study.patients} patients")
-    rng = np.random.default_rng(settings.seed)
-    solver = _solver(settings)
-    model = AttributeModel(ledger, fixed, latest)
-    model.model.add_bool_and(list(add_claims(model).values()))
-    steps = _stage_one(model, solver, rng)
-    if steps is None:
-        raise Infeasible(_culprits(AttributeModel(ledger, fixed, latest), solver))
-    found = _stage_two(model, steps, solver, rng)
+    for name, given in (("fixed", fixed), ("latest", latest)):
+        if given is not None and len(given) != ledger.study.patients:
+            raise ValueError(f"{name} has {len(given)} rows; the study has {ledger.study.patients} patients")
+    search = _Search(settings, np.random.default_rng(settings.seed), fixed, latest)
+    model, rows = _stage_one(search, ledger)
+    rows = _stage_two(model, rows, search)
     if fixed is None and latest is None:
-        found = [found[p] for p in rng.permutation(len(found))]
-    return _frame(ledger, found)
+        rows = [rows[p] for p in search.rng.permutation(len(rows))]
+    return _frame(ledger, rows)
 
 
-def _solver(settings: Settings) -> cp_model.CpSolver:
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = settings.seed % 2**31
-    solver.parameters.max_deterministic_time = settings.deterministic_seconds
-    solver.parameters.linearization_level = 2  # counts are sums: their linear relaxation decides most
-    solver.parameters.relative_gap_limit = GOOD_ENOUGH
-    return solver
+@dataclass(frozen=True)
+class _Search:
+    """What all steps share: how to solve, the source of chance, and what is given of the patients."""
+
+    settings: Settings
+    rng: np.random.Generator
+    fixed: Sequence[FixedRow] | None
+    latest: Sequence[LatestRow] | None
+
+    def model(self, ledger: Ledger) -> AttributeModel:
+        return AttributeModel(ledger, self.fixed, self.latest)
+
+    def solver(self, seconds: float = math.inf) -> cp_model.CpSolver:
+        """Return a solver with its limits set; `seconds` are deterministic."""
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.random_seed = self.settings.seed % 2**31
+        solver.parameters.max_deterministic_time = min(seconds, self.settings.deterministic_seconds)
+        solver.parameters.linearization_level = 2  # counts are sums: their linear relaxation decides most
+        solver.parameters.relative_gap_limit = GOOD_ENOUGH
+        return solver
 
 
 # --- first stage: levels ------------------------------------------------------------------------
 
 
-def _stage_one(m: AttributeModel, solver: cp_model.CpSolver, rng: np.random.Generator) -> list[Row] | None:
+def _stage_one(search: _Search, ledger: Ledger) -> tuple[AttributeModel, list[Row]]:
+    """Find levels, and numbers that fit: by a shortcut if one leads there, or else without."""
+    for shortcuts in _shortcuts(search, ledger):
+        try:
+            found = _levels(search, ledger, shortcuts)
+        except Unfinished:
+            if shortcuts is None:
+                raise
+            continue
+        if found is not None:
+            return found
+    raise Infeasible(_culprits(search, ledger))
+
+
+def _shortcuts(search: _Search, ledger: Ledger) -> Iterator[Shortcuts | None]:
+    """Yield what to try in turn; at last None, no shortcut.
+
+    A P value of groups whose sizes are not printed leaves very many tables of counts. So these sizes
+    are first found without such tests, and then looked for about there.
+    """
+    loose = groups_of_unknown_size(ledger)
+    near = {}
+    if loose:
+        _, rows = _stage_one(search, ledger.with_claims(c for c in ledger.claims if c.id not in loose))
+        for group in (group for groups in loose.values() for group in groups):
+            size = sum(group.holds(row) for row in rows)
+            near[group] = range(max(0, size - NEAR), size + NEAR + 1)
+    if any(claim.kind in ("median", "median_range") for claim in ledger.claims):
+        yield Shortcuts(near, plain_medians=True)
+    if near:
+        yield Shortcuts(near)
+    yield None
+
+
+def _levels(
+    search: _Search, ledger: Ledger, shortcuts: Shortcuts | None
+) -> tuple[AttributeModel, list[Row]] | None:
     """Find rows that meet all rules and claims, with random preferences; None if there are none.
 
     Rows that no number can tell apart are made to differ where possible.
     """
-    literals = [literal for patients in m.level.values() for mine in patients for literal in mine.values()]
-    literals += [literal for patients in m.above.values() for literal in patients]
-    weights = rng.integers(0, PREFERENCE + 1, len(literals)).tolist()
+    m = search.model(ledger)
+    add_claims(m, shortcuts)
+    literals = [x for patients in m.level.values() for mine in patients for x in mine.values()]
+    weights = search.rng.integers(0, PREFERENCE + 1, len(literals)).tolist()
     wishes = cp_model.LinearExpr.weighted_sum(literals, weights)
     m.model.minimize(wishes)
-    rows = _solved_rows(m, solver)
+    long = (
+        search.settings.deterministic_seconds if shortcuts is None or not shortcuts.plain_medians else QUICK
+    )
+    rows = _solved_rows(search, m, long)
     same: list[cp_model.IntVar] = []
     for _ in range(ROUNDS):
         if rows is None or not (pairs := _equal_rows(rows, without=m.number)) or len(pairs) > len(rows):
             break
         same += [_same(m, *pair) for pair in pairs]
         m.model.minimize(wishes + PREFERENCE * len(literals) * cp_model.LinearExpr.sum(same))
-        rows = _solved_rows(m, solver)
-    return rows
+        rows = _solved_rows(search, m, long)
+    return None if rows is None else (m, rows)
 
 
-def _solved_rows(m: AttributeModel, solver: cp_model.CpSolver) -> list[Row] | None:
+def _solved_rows(search: _Search, m: AttributeModel, long: float) -> list[Row] | None:
+    """Solve in little time, to meet preferences too; failing that take the first solution in a longer one."""
+    solver = search.solver(QUICK)
     status = run(solver, m.model)
-    if status == cp_model.INFEASIBLE:
-        return None
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise Unfinished(
-            f"no attributes found and none excluded in {solver.parameters.max_deterministic_time:g} "
-            "deterministic seconds; allow more time"
-        )
-    rows: list[Row] = []
-    for p in m.patients:
-        row: Row = {}
-        for name, present in m.present.items():
-            if not solver.boolean_value(present[p]):
-                row[name] = None
-            elif name in m.number:
-                row[name] = solver.value(m.number[name][p]) / m.scale(name)
-            else:
-                levels = m.level[name][p].items()
-                row[name] = next(level for level, literal in levels if solver.boolean_value(literal))
-        rows.append(row)
-    return rows
+    if status == cp_model.UNKNOWN and long > QUICK:
+        solver = search.solver(long)
+        solver.parameters.stop_after_first_solution = True
+        status = run(solver, m.model)
+    if status == cp_model.UNKNOWN:
+        raise Unfinished(f"no attributes found, and none excluded, in {long:g} deterministic seconds")
+    return None if status == cp_model.INFEASIBLE else [_row(m, solver, p) for p in m.patients]
+
+
+def _row(m: AttributeModel, solver: cp_model.CpSolver, patient: int) -> Row:
+    """Read a patient's row off a solution."""
+    row: Row = {}
+    for name, present in m.present.items():
+        if not solver.boolean_value(present[patient]):
+            row[name] = None
+        elif name in m.number:
+            row[name] = solver.value(m.number[name][patient]) / m.scale(name)
+        else:
+            levels = m.level[name][patient].items()
+            row[name] = next(level for level, literal in levels if solver.boolean_value(literal))
+    return row
 
 
 def _equal_rows(rows: Sequence[Row], without: Collection[str] = ()) -> list[Pair]:
@@ -207,26 +273,24 @@ def _same(m: AttributeModel, a: int, b: int) -> cp_model.IntVar:
 # --- second stage: numbers ----------------------------------------------------------------------
 
 
-def _stage_two(
-    m: AttributeModel, rows: list[Row], solver: cp_model.CpSolver, rng: np.random.Generator
-) -> list[Row]:
+def _stage_two(m: AttributeModel, rows: list[Row], search: _Search) -> list[Row]:
     """Replace the numbers of the first stage by plausible ones, no two rows equal if possible."""
     problems = {
         name: NumberProblem(m.ledger, name, rows, _limits(m, name, rows))
         for name in m.number
         if any(row[name] is not None for row in rows)
     }
-    targets = {name: problem.targets(rng) for name, problem in problems.items()}
+    targets = {name: problem.targets(search.rng) for name, problem in problems.items()}
     found = [dict(row) for row in rows]
     for name, problem in problems.items():
-        _enter(found, problem, problem.solve(targets[name], solver))
+        _enter(found, problem, problem.solve(targets[name], search.solver(POLISH)))
     apart: set[Pair] = set()
     for name, problem in itertools.chain.from_iterable([problems.items()] * ROUNDS):
         equal = {pair for pair in _equal_rows(found) if set(pair) <= problem.limits.keys()}
         if equal:
             apart |= equal
             mine = sorted(pair for pair in apart if set(pair) <= problem.limits.keys())
-            _enter(found, problem, problem.solve(targets[name], solver, mine))
+            _enter(found, problem, problem.solve(targets[name], search.solver(POLISH), mine))
     return found
 
 
@@ -265,21 +329,21 @@ def _frame(ledger: Ledger, rows: Sequence[Row]) -> pd.DataFrame:
 # --- contradictions -----------------------------------------------------------------------------
 
 
-def _culprits(m: AttributeModel, solver: cp_model.CpSolver) -> tuple[str, ...]:
-    """Claims that contradict each other, and none of which can be spared if time allows to show it."""
-    switches = add_claims(m)
-    name_of = {switch.index: name for name, switch in switches.items()}
+def _culprits(search: _Search, ledger: Ledger) -> tuple[str, ...]:
+    """Name claims that contradict each other, as few as can be shown in the time allowed."""
+    loose = groups_of_unknown_size(ledger).keys()
+    left = search.settings.deterministic_seconds
 
-    def core(names: list[str]) -> list[str] | None:
-        """Those of some claims that suffice for a contradiction; None if none is found."""
-        m.model.clear_assumptions()
-        m.model.add_assumptions([switches[name] for name in names])
-        if run(solver, m.model) != cp_model.INFEASIBLE:
-            return None
-        return [name_of[index] for index in solver.sufficient_assumptions_for_infeasibility()]
+    def contradict(some: Sequence[Claim]) -> bool:
+        nonlocal left
+        # a test whose group sizes no claim prints any more would leave too many tables
+        unsized = groups_of_unknown_size(ledger.with_claims(some)).keys() - loose
+        m = search.model(ledger.with_claims(claim for claim in some if claim.id not in unsized))
+        add_claims(m)
+        solver = search.solver(min(JUDGE, left))
+        status = run(solver, m.model)
+        left = max(0.0, left - solver.deterministic_time)
+        return bool(status == cp_model.INFEASIBLE)
 
-    left = core(list(switches)) or []
-    for name in list(left):
-        if name in left and (smaller := core([other for other in left if other != name])) is not None:
-            left = smaller
-    return tuple(name for name in switches if name in left)
+    conflict = minimal_conflict([c for c in ledger.claims if concerns_attributes(c)], contradict)
+    return tuple(claim.id for claim in ledger.claims if claim in conflict)

@@ -17,7 +17,10 @@ from recohort.solve.objective import State
 __all__ = ["Rules", "propose"]
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Random = np.random.Generator
+
+MIX = np.array([0.72, 0.86])
 
 
 class Rules(NamedTuple):
@@ -25,7 +28,9 @@ class Rules(NamedTuple):
 
     `parent` (n_endpoints,): the endpoint within which one lies, or -1. `exchanges` (n, 4): see
     `Problem.exchanges`. `forbidden`: ticks that no time may take. `distinct`: 1 if no two patients
-    may share a time. Times lie in [first, last] ticks; fresh times are drawn up to `horizon`.
+    may share a time. Times lie in [first, last] ticks; fresh times are drawn up to `horizon`. `mix`
+    (2,): shares of proposals that change one patient, and of those that do this or swap the outcomes
+    of two; the others exchange attributes.
     """
 
     parent: Ints
@@ -35,6 +40,7 @@ class Rules(NamedTuple):
     first: int
     last: int
     horizon: int
+    mix: Floats = MIX
 
 
 @compiled
@@ -159,13 +165,13 @@ def propose(random: Random, rules: Rules, state: State, touched: Ints) -> bool:
     second = _below(random, n)
     touched[0], touched[1] = first, second
     pick = random.random()
-    if pick < 0.72:
+    if pick < rules.mix[0]:
         touched[1] = first
         _change_one(random, rules, state, first)
         return _legal(rules, state, first)
     if first == second:
         return False
-    if pick < 0.86:
+    if pick < rules.mix[1]:
         if state.types[first] == state.types[second]:
             return False
         _swap_outcomes(state, first, second)

@@ -45,6 +45,8 @@ class Column:
         Least and greatest value that any number can have.
     scale : int
         Steps per unit of the attribute.
+    plain_medians : bool
+        Keep both middle values of an even number within the median's window, not only their mean.
     """
 
     model: cp_model.CpModel
@@ -52,51 +54,69 @@ class Column:
     inside: Sequence[cp_model.LiteralT]
     bounds: tuple[int, int]
     scale: int
+    plain_medians: bool = False
 
-    def add(self, role: str, window: Interval, on: cp_model.LiteralT) -> None:
-        """Let one printed number hold while a switch is on.
+    def add(self, role: str, window: Interval) -> None:
+        """Let one printed number hold.
 
         Parameters
         ----------
         role : {"median", "low", "high"}
         window : Interval
             What the printed number may stand for, in the attribute's unit.
-        on : literal
         """
         if role == "median":
-            self._median(window, on)
+            self._median(window)
         else:
-            self._extreme(window, on, highest=role == "high")
+            self._extreme(window, highest=role == "high")
 
-    def _median(self, window: Interval, on: cp_model.LiteralT) -> None:
+    def _median(self, window: Interval) -> None:
         """Let the mean of the two middle values lie in the window; in an odd number they are the same.
+
+        At most half of the values lie below the window, at most half above. If it is less than half on
+        both sides, the middle values are in the window themselves. If not, they lie about it.
+        """
+        first, last = steps(window, 2 * self.scale)
+        size = cp_model.LinearExpr.sum(self.inside)
+        below, above = self._subset(), self._subset()
+        for number, member, b, a in zip(self.numbers, self.inside, below, above, strict=True):
+            self.model.add(2 * number >= first).only_enforce_if([member, ~b])
+            self.model.add(2 * number <= last).only_enforce_if([member, ~a])
+        about = self.model.new_constant(0) if self.plain_medians else self.model.new_bool_var("")
+        for side in (below, above):
+            self.model.add(2 * cp_model.LinearExpr.sum(side) <= size)
+            self.model.add(2 * cp_model.LinearExpr.sum(side) <= size - 1).only_enforce_if(~about)
+        if not self.plain_medians:
+            self._middle_values(first, last, about)
+
+    def _middle_values(self, first: int, last: int, on: cp_model.LiteralT) -> None:
+        """Let twice the median lie from `first` to `last` while a switch is on: find the two middle values.
 
         Of n values the lower middle one is that with at least n/2 values at or below it and more than
         n/2 at or above it; for the upper one it is the other way round. So n need not be known.
         """
-        first, last = steps(window, 2 * self.scale)
+        size = cp_model.LinearExpr.sum(self.inside)
         lower, upper = (self.model.new_int_var(*self.bounds, "") for _ in range(2))
         self.model.add(lower <= upper)
         self.model.add(lower + upper >= first).only_enforce_if(on)
         self.model.add(lower + upper <= last).only_enforce_if(on)
-        size = sum(self.inside)
         for middle, more_below, more_above in ((lower, 0, 1), (upper, 1, 0)):
             below, above = self._subset(), self._subset()
             for number, b, a in zip(self.numbers, below, above, strict=True):
                 self.model.add(number <= middle).only_enforce_if(b)
                 self.model.add(number >= middle).only_enforce_if(a)
-            self.model.add(2 * sum(below) >= size + more_below).only_enforce_if(on)
-            self.model.add(2 * sum(above) >= size + more_above).only_enforce_if(on)
+            self.model.add(2 * cp_model.LinearExpr.sum(below) >= size + more_below).only_enforce_if(on)
+            self.model.add(2 * cp_model.LinearExpr.sum(above) >= size + more_above).only_enforce_if(on)
 
-    def _extreme(self, window: Interval, on: cp_model.LiteralT, *, highest: bool) -> None:
+    def _extreme(self, window: Interval, *, highest: bool) -> None:
         """Let nobody pass the printed end of a range, and somebody attain it."""
         first, last = steps(window, self.scale)
         attains = self._subset()
         for number, member, here in zip(self.numbers, self.inside, attains, strict=True):
             inner, outer = (number >= first, number <= last) if highest else (number <= last, number >= first)
             self.model.add(inner).only_enforce_if(here)
-            self.model.add(outer).only_enforce_if([on, member])
-        self.model.add_bool_or(attains).only_enforce_if(on)
+            self.model.add(outer).only_enforce_if(member)
+        self.model.add_bool_or(attains)
 
     def _subset(self) -> list[cp_model.IntVar]:
         """Return literals, one a patient, that only members can have."""

@@ -206,7 +206,7 @@ class NumberProblem:
         for claim, members in self.claims:
             column = Column(model, [number[p] for p in members], [True] * len(members), bounds, self.scale)
             for role, window in windows(claim, self.ledger).items():
-                column.add(role, window, True)
+                column.add(role, window)
         for a, b in apart:
             model.add(number[a] != number[b])
         model.minimize(sum(moved))

@@ -27,16 +27,22 @@ from recohort.solve.problem import Problem, Track
 from recohort.solve.search import Schedule, anneal
 from recohort.solve.starts import likely_state
 
-__all__ = ["Budget", "Unsatisfiable", "reconstruct", "rules_of", "start_state", "survive", "to_cohort"]
+__all__ = [
+    "Budget",
+    "Unsatisfiable",
+    "assemble",
+    "reconstruct",
+    "rules_of",
+    "start_state",
+    "survive",
+    "to_cohort",
+]
 
 PART = Schedule(300_000, 0.3, 0.02)
 JOINED = Schedule(800_000, 0.2, 0.02)
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of the budget that is used up."""
-
-CHAINS = 2
-"""Chains run side by side; fixed, so that the result does not depend on the number of cores."""
 
 
 class Unsatisfiable(Exception):  # noqa: N818 - named as what it is
@@ -59,12 +65,16 @@ class Unsatisfiable(Exception):  # noqa: N818 - named as what it is
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to search, in proposals, so that the same seed ends the same way everywhere."""
+    """How long to search, in proposals, so that the same seed ends the same way everywhere.
+
+    `chains` run side by side, the best goes on: not as many as there are cores, but always as many.
+    """
 
     part: Schedule = PART
     joined: Schedule = JOINED
     rounds_per_part: int = 20
     rounds: int = 8
+    chains: int = 2
 
 
 def reconstruct(
@@ -134,7 +144,7 @@ def survive(problem: Problem, attributes: pd.DataFrame, seed: int, budget: Budge
             pieces.append(_solve_part(problem, part, mine, rules, random, budget))
         tell(f"all patients together, try {attempt + 1}", share + 0.5 / budget.rounds)
         joined = _untie(rules, _concatenate(pieces))
-        loss, state = _best_chain(full, rules, [joined] * CHAINS, budget.joined, random)
+        loss, state = _best_chain(full, rules, [joined] * budget.chains, budget.joined, random)
         if best is None or loss < best[0]:
             best = (loss, state)
         if loss == 0:
@@ -187,7 +197,7 @@ def _solve_part(
     best: tuple[float, State] | None = None
     for number in range(budget.rounds_per_part):
         start = likely_state if number % 2 else start_state
-        starts = [_untie(rules, start(problem, kinds, rules, random)) for _ in range(CHAINS)]
+        starts = [_untie(rules, start(problem, kinds, rules, random)) for _ in range(budget.chains)]
         loss, state = _best_chain(tracks, rules, starts, budget.part, random)
         if best is None or loss < best[0]:
             best = (loss, state)
@@ -253,30 +263,46 @@ def to_cohort(problem: Problem, state: State | None, attributes: pd.DataFrame, s
         If no attributes fit around the types of the state.
     """
     ledger = problem.ledger
-    study, scale = ledger.study, ledger.study.time
-    if state is not None:
-        order = np.random.default_rng(seed).permutation(study.patients)
-        times = np.round(state.time[:, order] * scale.resolution, 6)
-        latest = [
-            {name: float(times[k, i]) for k, name in enumerate(problem.endpoints)}
-            for i in range(study.patients)
-        ]
-        try:
-            attributes = solve_baseline(
-                ledger, Settings(seed=seed), [problem.types[k] for k in state.types[order]], latest
-            )
-        except Infeasible as error:
-            raise Unsatisfiable(error.claims, proven=True) from None
+    if state is None:
+        return assemble(problem, None, attributes)
+    order = np.random.default_rng(seed).permutation(ledger.study.patients)
+    state = State(state.types[order], state.time[:, order], state.event[:, order])
+    latest = [dict(zip(problem.endpoints, row, strict=True)) for row in _times(problem, state).T.tolist()]
+    try:
+        attributes = solve_baseline(
+            ledger, Settings(seed=seed), [problem.types[k] for k in state.types], latest
+        )
+    except Infeasible as error:
+        raise Unsatisfiable(error.claims, proven=True) from None
+    return assemble(problem, state, attributes)
+
+
+def assemble(problem: Problem, state: State | None, attributes: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of patients whose outcomes are a state's and whose attributes are given, row by row.
+
+    Raises
+    ------
+    CohortError
+        If outcomes and attributes of a patient break a rule together.
+    """
+    ledger = problem.ledger
+    study = ledger.study
     width = len(str(study.patients))
     names = [f"{study.patient_prefix}{i + 1:0{width}d}" for i in range(study.patients)]
     cohort = pd.concat([pd.Series(names, name="patient"), attributes.reset_index(drop=True)], axis=1)
     if state is not None:
-        for k, name in enumerate(problem.endpoints):
-            endpoint = ledger.endpoints[name]
-            cohort[endpoint.time] = times[k]
-            cohort[endpoint.event] = state.event[k, order].astype(int)
+        for endpoint, time, event in zip(
+            ledger.endpoints.values(), _times(problem, state), state.event, strict=True
+        ):
+            cohort[endpoint.time] = time
+            cohort[endpoint.event] = event.astype(int)
     cohort["source"] = cohort_table.SOURCE
     return cohort_table.validate(cohort[cohort_table.columns(ledger)], ledger)
+
+
+def _times(problem: Problem, state: State) -> npt.NDArray[np.float64]:
+    """Return the times of a state in the ledger's unit, shape (n_endpoints, n_patients)."""
+    return np.asarray(np.round(state.time * problem.ledger.study.time.resolution, 6), float)
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Level | None]]:
