@@ -15,6 +15,7 @@ from recohort.validate.competitors import Weibull, fit_weibull, naive_group, pri
 from recohort.validate.datasets import DATASETS, sample
 from recohort.validate.measures import (
     Group,
+    band_of,
     errors,
     follow_up_of,
     grid_to,
@@ -56,6 +57,14 @@ def test_errors_by_hand() -> None:
     half = errors(FOUR, [FOUR, nobody])
     assert half.mean == pytest.approx(found.mean / 2)
     assert half.one_cohort == pytest.approx(found.mean / 2)
+
+
+def test_a_band_holds_a_member_that_was_left_out_nine_times_of_ten() -> None:
+    """The band is for a newcomer; quantiles of the members themselves would hold only 83 %."""
+    random = np.random.default_rng(5)
+    curves = random.random((25, 40_000))
+    low, high = band_of(curves[1:])
+    assert ((low <= curves[0]) & (curves[0] <= high)).mean() == pytest.approx(0.9 + 0.01, abs=0.01)
 
 
 def test_median_of_a_curve() -> None:
