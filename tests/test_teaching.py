@@ -22,7 +22,8 @@ from recohort.teaching.quiz import choice, number
 
 CHAPTERS = sorted((ROOT / "notebooks").glob("2[0-9]_*.ipynb"))
 SCRIPTS = sorted((ROOT / "notebooks" / "r").glob("chapter_*.R"))
-LEAST_EXERCISES = 5
+LEAST_EXERCISES, LEAST_IN_ALL = 5, 30
+DIRECTIVE = re.compile(r"^```{(exercise|solution-start|solution-end)}(?:\n:label:)? ?(\S*)", re.MULTILINE)
 each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 
 
@@ -48,18 +49,56 @@ def test_r_in_a_tab_is_in_the_script_that_runs(path: Path) -> None:
         assert script.split(f"{start}\n")[1].split(end)[0].strip()
 
 
+def exercises(path: Path) -> dict[str, dict[str, bool]]:
+    """Return for each exercise of a chapter whether the page answers at once, and whether a solution asserts.
+
+    A solution counts if it is folded and holds a cell of code that is run and asserts something.
+    """
+    found: dict[str, dict[str, bool]] = {}
+    label, within = "", ""
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            for kind, name in re.findall(DIRECTIVE, cell.source):
+                within = kind
+                if kind == "exercise":
+                    assert name not in found, f"{name} stands twice"
+                    found[name] = {"answers": False, "asserts": False}
+                    label = name
+                elif kind == "solution-start":
+                    assert name == label, f"the solution of {name} follows {label}"
+        elif "skip-execution" not in cell.metadata.get("tags", []) and label:
+            called = re.search(r"^(choice|number)\(", cell.source, re.MULTILINE)
+            found[label]["answers"] |= within == "exercise" and called is not None
+            asserted = re.search(r"^ *assert ", cell.source, re.MULTILINE)
+            found[label]["asserts"] |= within == "solution-start" and asserted is not None
+    return found
+
+
 @each_chapter
 def test_every_exercise_has_a_folded_solution_that_asserts(path: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
-    text = "\n".join(cell.source for cell in notebook.cells)
-    asked = re.findall(r"```{exercise}\n:label: (\S+)", text)
-    assert len(asked) == len(set(asked)) >= LEAST_EXERCISES
-    for label in asked:
-        solution = text.split(f"```{{solution-start}} {label}\n:class: dropdown\n```")[1].split(
-            "solution-end"
-        )[0]
-        assert "assert " in solution, label
+    asked = exercises(path)
+    assert len(asked) >= LEAST_EXERCISES
+    assert [label for label, has in asked.items() if not has["asserts"]] == []
+    text = "\n".join(sources(path, "markdown"))
+    assert text.count("{solution-start}") == text.count("{solution-end}") == len(asked)
     assert text.count("../_static/quiz.js") == text.count("../_static/quiz.css") == 1
+
+
+def test_there_are_thirty_exercises_and_half_answer_at_once() -> None:
+    everywhere = {label: has for path in CHAPTERS for label, has in exercises(path).items()}
+    assert len(everywhere) == sum(len(exercises(path)) for path in CHAPTERS), "a label stands twice"
+    assert len(everywhere) >= LEAST_IN_ALL
+    assert sum(has["answers"] for has in everywhere.values()) >= len(everywhere) / 2
+
+
+@each_chapter
+def test_chapter_has_its_parts(path: Path) -> None:
+    text = "\n".join(sources(path, "markdown"))
+    parts = ["After this chapter you can\n\n- ", "## Exercises", "## Summary\n\n- "]
+    if path.stem.startswith("25_"):
+        parts[1] = "## The lab: five abstracts"  # its exercises are the chapter
+    assert all(part in text for part in parts)
+    assert re.search(r"lifelines|statsmodels|scipy", "\n".join(sources(path, "code")))
 
 
 def test_answers_and_agreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
