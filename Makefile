@@ -42,6 +42,10 @@ bench: $(VENV)/.ready ## time the kernel beside other packages
 picture: $(VENV)/.ready ## draw the README's picture from the cohort
 	$(BIN)/python .ci/picture.py
 
+.PHONY: package
+package: $(VENV)/.ready ## describe the data files: table schema from the ledger, checksums
+	$(BIN)/python .ci/datapackage.py
+
 .PHONY: links
 links: $(VENV)/.ready ## ask whether the links to other sites still lead somewhere
 	$(BIN)/jupyter-book build . --builder linkcheck
