@@ -1,4 +1,4 @@
-"""``python -m recohort.validate``: the blind validation, about twenty minutes on two cores."""
+"""``python -m recohort.validate``: the blind validation, a few minutes on two cores."""
 
 from __future__ import annotations
 
@@ -15,11 +15,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recohort.validate", description=__doc__)
     parser.add_argument("--out", type=Path, default=paths.DATA / "validation.csv", help="the table (CSV)")
     parser.add_argument("--draws", type=int, default=DRAWS, help="samples of each data set and size")
+    parser.add_argument(
+        "--rates",
+        type=int,
+        nargs="+",
+        choices=(1, 4),
+        default=[1],
+        help="survival rates printed of each curve",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     options = parser.parse_args()
     check_writable(options.out)
     with terminal.progress() as tell:
-        table = run(options.out, all_jobs(options.draws), options.jobs, tell)
+        table = run(options.out, all_jobs(options.draws, options.rates), options.jobs, tell)
     terminal.print_text(f"{options.out}: {len(table)} rows")
 
 

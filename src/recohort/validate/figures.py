@@ -26,6 +26,7 @@ __all__ = ["against_truth", "draw_against_truth", "draw_errors", "error_dots"]
 OURS, THEIRS = STYLES[0].colour, STYLES[1].colour
 LEFT, RIGHT, FOOT, HEAD = 0.68, 0.14, 0.92, 0.32
 HEIGHT = 2.0
+BAND_LABEL = "90% of reconstructed"
 
 
 def draw_against_truth(
@@ -34,6 +35,7 @@ def draw_against_truth(
     cohorts: Sequence[Group],
     points: Sequence[tuple[float, float]],
     fitted: Weibull | None = None,
+    band: str = BAND_LABEL,
 ) -> None:
     """Draw the true curve, the band and mean of an ensemble, what was printed, and a fitted curve.
 
@@ -45,11 +47,13 @@ def draw_against_truth(
     points : sequence of (time, survival)
         The printed rates and median.
     fitted : Weibull, optional
+    band : str
+        What the legend calls the band; of fewer than 19 cohorts it is their range.
     """
     grid = grid_to(follow_up_of(truth))
     curves = np.array([survival_on(cohort, grid) for cohort in cohorts])
     low, high = band_of(curves)
-    ax.fill_between(grid, low, high, color=OURS, alpha=0.2, linewidth=0, label="90% of reconstructed")
+    ax.fill_between(grid, low, high, color=OURS, alpha=0.2, linewidth=0, label=band)
     ax.plot(grid, curves.mean(axis=0), color=OURS, linestyle=(0, (5, 1.6)), label="their mean")
     ax.plot(grid, survival_on(truth, grid), color=INK, linewidth=1.7, label="true")
     if fitted is not None:
@@ -70,6 +74,7 @@ def against_truth(
     *,
     unit: str,
     fitted: Weibull | None = None,
+    band: str = BAND_LABEL,
 ) -> Html:
     """Return one group's curves against the truth, for a page.
 
@@ -77,7 +82,7 @@ def against_truth(
     ----------
     title : str
         Differs between the figures of a page.
-    truth, cohorts, points, fitted
+    truth, cohorts, points, fitted, band
         As in :func:`draw_against_truth`.
     unit : str
         Of time.
@@ -87,7 +92,7 @@ def against_truth(
         drawing = Figure(figsize=(WIDTH, height))
         box = (LEFT / WIDTH, FOOT / height, 1 - (LEFT + RIGHT) / WIDTH, HEIGHT / height)
         ax = drawing.add_axes(box, label="curves")
-        draw_against_truth(ax, truth, cohorts, points, fitted)
+        draw_against_truth(ax, truth, cohorts, points, fitted, band)
         ax.set(xlabel=unit.capitalize(), ylabel="Survival")
         drawing.text(0.06 / WIDTH, 1 - 0.14 / height, title, fontsize=NORMAL, fontweight="bold", va="center")
         drawing.legend(loc="lower center", ncols=3, frameon=False, fontsize=SMALL - 0.5, columnspacing=1.0)

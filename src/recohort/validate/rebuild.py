@@ -62,8 +62,8 @@ class Effort:
     """
 
     cohorts: int = 24
-    tries: int = 48
-    last_tries: int = 6
+    tries: int = 24
+    last_tries: int = 4
     walk: int = 20_000
 
 
