@@ -161,6 +161,45 @@ def _report_missed(options: argparse.Namespace, ledger: Ledger, ids: Collection[
     return NOT_MET
 
 
+def _conflicts_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--cohort", type=Path, metavar="FILE", help="patients that show which amendments are enough"
+    )
+    parser.add_argument("--only", nargs="+", default=(), metavar="CLAIM", help="audit these claims alone")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=40.0, metavar="N", help="limit of each question (default 40)"
+    )
+
+
+def _conflicts(options: argparse.Namespace) -> int:
+    """Find claims that cannot hold together as printed, and the fewest that must be amended."""
+    from recohort import ledger as ledgers
+
+    ledger = ledgers.load(options.ledger)
+    unknown = sorted(set(options.only) - {claim.id for claim in ledger.claims})
+    if unknown:
+        raise InputError(f"{shown(options.ledger)}: no claim has the id {unknown[0][:60]!r}")
+
+    from recohort import cohort, terminal
+    from recohort.exhibits import conflicts
+    from recohort.solve.audit import audit
+    from recohort.solve.instance import Settings
+    from recohort.solve.problem import UnsupportedClaim
+
+    cohorts = [cohort.read(options.cohort, ledger)] if options.cohort else []
+    try:
+        with terminal.progress() as tell:
+            found = audit(ledger, cohorts, Settings(seconds=options.seconds), only=options.only, tell=tell)
+    except UnsupportedClaim as error:
+        raise InputError(f"{shown(options.ledger)}: {error}") from None
+    if options.json:
+        terminal.print_json(conflicts.to_json(found))
+    else:
+        for line in conflicts.to_lines(found):
+            terminal.print_text(line)
+    return NOT_MET if found.fewest else DONE
+
+
 def _describe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cohort", type=Path, help="known patients, a CSV file with the design's columns")
     parser.add_argument(
@@ -220,6 +259,9 @@ class Command:
 COMMANDS = (
     Command("check", "hold a cohort against every printed number", _check_arguments, _check),
     Command("solve", "reconstruct one cohort from the printed numbers", _solve_arguments, _solve),
+    Command(
+        "conflicts", "find claims that cannot hold together as printed", _conflicts_arguments, _conflicts
+    ),
     Command("describe", "print known patients as a paper would", _describe_arguments, _describe_cohort),
 )
 
@@ -259,6 +301,12 @@ def _seed(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text[:12]) <= LARGEST_SEED):
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to {LARGEST_SEED}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= 3600):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 1 to 3600")
+    return float(text)
 
 
 def _describe(patients: pd.DataFrame) -> str:

@@ -1,0 +1,94 @@
+"""What an audit found, in lines for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from recohort.exhibits.proofs import proof
+
+if TYPE_CHECKING:
+    from recohort.ledger import Ledger
+    from recohort.solve.audit import Audit
+    from recohort.solve.conflicts import Finding, Statement
+
+__all__ = ["to_json", "to_lines"]
+
+
+def to_json(audit: Audit) -> dict[str, object]:
+    """Give an audit as what JSON can hold."""
+    return {
+        "fewest": audit.fewest,
+        "reached_by_cohort": audit.reached,
+        "amended_by_cohort": None if audit.amended is None else list(audit.amended),
+        "not_proven": list(audit.left_out),
+        "parts": [_part(finding, audit.ledger) for finding in audit.findings],
+    }
+
+
+def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
+    return {
+        "name": finding.name,
+        "statements": len(finding.statements),
+        "fewest": finding.fewest,
+        "all_smallest_repairs_proven": finding.complete,
+        "conflicts": [
+            {
+                "claims": _ids(finding, conflict),
+                "minimal": minimal,
+                "proof": _proof(finding, conflict, ledger),
+            }
+            for conflict, minimal in zip(finding.conflicts, finding.minimal, strict=True)
+        ],
+        "repairs": [_ids(finding, repair) for repair in finding.repairs],
+    }
+
+
+def _ids(finding: Finding, some: Iterable[int]) -> list[list[str]]:
+    """For each statement the ids of its claims."""
+    return [[claim.id for claim in finding.statements[k].claims] for k in some]
+
+
+def _proof(finding: Finding, conflict: Iterable[int], ledger: Ledger) -> str | None:
+    return proof([finding.statements[k].claims[0] for k in conflict], ledger)
+
+
+def to_lines(audit: Audit) -> Iterator[str]:
+    """Say in lines of text what was found, part by part."""
+    for finding in audit.findings:
+        n = len(finding.conflicts)
+        yield f"{finding.name}: {len(finding.statements)} statements, {n} {_plural('conflict', n)}"
+        for conflict, minimal in zip(finding.conflicts, finding.minimal, strict=True):
+            size = "" if minimal else " (perhaps fewer of them)"
+            yield f"  cannot all hold{size}:"
+            yield from (f"    {_say(finding.statements[k])}" for k in conflict)
+            words = _proof(finding, conflict, audit.ledger)
+            yield f"    {words or 'The solver proves that no patients meet them all.'}"
+        if finding.fewest:
+            sure = "these are all" if finding.complete else "not proven that these are all"
+            yield f"  fewest amendments: {finding.fewest} (proven); {sure}:"
+        for repair in finding.repairs if finding.fewest else ():
+            yield "    " + " + ".join(_say(finding.statements[k]) for k in repair)
+        yield ""
+    yield from _whole(audit)
+
+
+def _whole(audit: Audit) -> Iterator[str]:
+    n = audit.fewest
+    yield f"At least {n} {_plural('statement', n)} must be amended (proven, given the printed group sizes)."
+    if audit.amended is not None:
+        enough = "so no fewer will do" if audit.reached else "whether fewer would do is not proven"
+        yield f"The cohort amends {len(audit.amended)} claims, repeats counted; {enough}."
+    if audit.left_out:
+        tried = "met by the cohort" if audit.reached else "not tried"
+        yield f"Part of no proof, {tried}: {', '.join(audit.left_out)}"
+
+
+def _say(statement: Statement) -> str:
+    first, *others = statement.claims
+    places = f" (and {len(others)} {_plural('repeat', len(others))})" if others else ""
+    return f"{first.id} “{first.printed}”{places}"
+
+
+def _plural(word: str, n: int) -> str:
+    return word if n == 1 else f"{word}s"

@@ -1,0 +1,201 @@
+"""Conflicts and the smallest repairs of a set of statements, each proven by an oracle.
+
+A *conflict* is a set of statements that cannot hold together, made as small as the oracle can show. A
+*repair* is a set without which the others can. A repair takes one statement out of every conflict. So when
+each smallest way to hit the known conflicts has been asked about, and some of them are repairs, these are
+all smallest repairs: a smaller one would have to hit the known conflicts too.
+
+References
+----------
+Reiter, Artif Intell 1987 (hitting sets); Davies and Bacchus, CP 2011 (smallest ones first); Junker,
+AAAI 2004 (QuickXplain).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Literal, TypeVar
+
+__all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets"]
+
+E = TypeVar("E")
+Set = frozenset[int]
+
+
+@dataclass(frozen=True)
+class Verdict(Generic[E]):
+    """Whether statements can hold together.
+
+    Attributes
+    ----------
+    status : str
+        `unknown` is neither a proof nor a witness.
+    met : frozenset of int
+        If feasible, all statements that the witness meets, asked for or not.
+    evidence
+        A witness, or what proves that there is none.
+    """
+
+    status: Literal["feasible", "infeasible", "unknown"]
+    met: Set = frozenset()
+    evidence: E | None = None
+
+
+@dataclass
+class Findings(Generic[E]):
+    """What an exploration found.
+
+    Attributes
+    ----------
+    conflicts, repairs : dict
+        Set of statements -> evidence. Conflicts are proven infeasible and, unless in `unminimised`,
+        minimal; each repair has a witness for everything outside it.
+    open : set
+        Sets of the smallest size of which the oracle could not say whether they are repairs.
+    unminimised : set
+        Conflicts that may hold a statement too many.
+    """
+
+    conflicts: dict[Set, E | None] = field(default_factory=dict)
+    repairs: dict[Set, E | None] = field(default_factory=dict)
+    open: set[Set] = field(default_factory=set)
+    unminimised: set[Set] = field(default_factory=set)
+
+    @property
+    def fewest(self) -> int:
+        """No repair has fewer statements; proven, whatever is open."""
+        return min((len(hit) for hit in [*self.repairs, *self.open]), default=0)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the smallest repairs are proven to be all there are."""
+        return not self.open
+
+
+class Explorer(Generic[E]):
+    """Find conflicts and all smallest repairs among statements 0 .. n - 1.
+
+    Parameters
+    ----------
+    n : int
+    ask : callable
+        Whether a set of statements can hold together, and whether a quick answer will do: only how small
+        a conflict gets depends on it.
+    witnesses : iterable of set
+        Sets of statements known to hold together.
+    tell : callable, optional
+        Told in words what was found.
+    """
+
+    def __init__(
+        self,
+        n: int,
+        ask: Callable[[Set, bool], Verdict[E]],
+        witnesses: Iterable[Set] = (),
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.everything = frozenset(range(n))
+        self._ask, self._tell = ask, tell
+        self._witnesses: list[Verdict[E]] = [Verdict("feasible", met) for met in witnesses]
+        self._unknown: set[Set] = set()
+        self.findings: Findings[E] = Findings()
+        self.calls = 0
+
+    def explore(self, within: Iterable[Iterable[int]] = ()) -> Findings[E]:
+        """Find everything, first among smaller sets of statements where conflicts are cheaper to find.
+
+        Parameters
+        ----------
+        within : iterable of sets
+            Sets to look at before the whole.
+        """
+        for part in (*map(frozenset, within), self.everything):
+            self._settle(part)
+        return self.findings
+
+    def _settle(self, part: Set) -> None:
+        """Settle every smallest way to hit the conflicts within a part."""
+        found = self.findings
+        while True:
+            known = [conflict for conflict in found.conflicts if conflict <= part]
+            hits = list(minimal_hitting_sets(known))
+            smallest = [hit for hit in hits if len(hit) == len(hits[0])]
+            verdicts = {}
+            for hit in smallest:
+                verdicts[hit] = self.ask(part - hit)
+                if verdicts[hit].status == "infeasible":
+                    conflict, proof = self._shrink(part - hit)
+                    found.conflicts[conflict] = proof
+                    self._tell(f"{len(found.conflicts)} conflicts")
+                    break
+            else:
+                if part == self.everything:
+                    found.repairs = {h: v.evidence for h, v in verdicts.items() if v.status == "feasible"}
+                    found.open = {h for h, v in verdicts.items() if v.status == "unknown"}
+                return
+
+    def ask(self, kept: Set, *, quick: bool = False) -> Verdict[E]:
+        """Ask the oracle, unless what is known already answers; nothing never contradicts itself."""
+        if not kept:
+            return Verdict("feasible")
+        for witness in self._witnesses:
+            if kept <= witness.met:
+                return witness
+        for conflict, proof in self.findings.conflicts.items():
+            if conflict <= kept:
+                return Verdict("infeasible", evidence=proof)
+        if kept in self._unknown:
+            return Verdict("unknown")
+        self.calls += 1
+        verdict = self._ask(kept, quick)
+        if verdict.status == "unknown" and not quick:
+            self._unknown.add(kept)
+        if verdict.status == "feasible":
+            self._witnesses.append(verdict)
+        return verdict
+
+    def _shrink(self, kept: Set) -> tuple[Set, E | None]:
+        """Reduce an infeasible set to a minimal one; what cannot be decided stays in."""
+        doubtful = False
+
+        def infeasible(some: Sequence[int]) -> bool:
+            nonlocal doubtful
+            status = self.ask(frozenset(some), quick=True).status
+            doubtful |= status == "unknown"
+            return status == "infeasible"
+
+        conflict = frozenset(_explain([], sorted(kept), infeasible, changed=False))
+        if doubtful:
+            self.findings.unminimised.add(conflict)
+        evidence = self.ask(conflict).evidence
+        for other in [known for known in self.findings.conflicts if conflict < known]:
+            del self.findings.conflicts[other]
+            self.findings.unminimised.discard(other)
+        return conflict, evidence
+
+
+def _explain(
+    background: list[int], some: list[int], infeasible: Callable[[Sequence[int]], bool], *, changed: bool
+) -> list[int]:
+    """QuickXplain: a minimal part of `some` that is infeasible together with a background."""
+    if changed and infeasible(background):
+        return []
+    if len(some) <= 1:
+        return some
+    half = len(some) // 2
+    first, second = some[:half], some[half:]
+    of_second = _explain(background + first, second, infeasible, changed=bool(first))
+    of_first = _explain(background + of_second, first, infeasible, changed=bool(of_second))
+    return of_first + of_second
+
+
+def minimal_hitting_sets(sets: Sequence[Set]) -> Iterator[Set]:
+    """Yield every minimal set that shares an element with each of some sets, the smallest first."""
+    found: list[Set] = [frozenset()]
+    for one in sets:
+        hitting = [hit for hit in found if hit & one]
+        grown = {hit | {element} for hit in found if not hit & one for element in one}
+        found = hitting + [g for g in grown if not any(h <= g for h in hitting)]
+        found = [g for g in found if not any(other < g for other in found)]
+    yield from sorted(found, key=lambda hit: (len(hit), sorted(hit)))

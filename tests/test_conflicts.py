@@ -1,0 +1,139 @@
+"""Conflicts and repairs. Oracle: ledgers with conflicts known by hand, and every set of small systems."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from recohort import cohort, ledger, paths
+from recohort.cli import main
+from recohort.ledger import Ledger
+from recohort.solve.audit import Audit, audit
+from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
+from recohort.solve.instance import Settings
+
+FAST = Settings(seconds=5)
+
+
+def _document(claims: list[dict[str, Any]], patients: int = 12) -> dict[str, Any]:
+    return {
+        "study": {"title": "made up", "patients": patients,
+                  "time": {"unit": "months", "resolution": 0.1, "min": 0.1, "max": 89.9}},
+        "attributes": {"arm": {"levels": ["a", "b", "c"]}},
+        "endpoints": {"rfs": {"time": "rfs_t", "event": "rfs_e", "not_after": "os"},
+                      "os": {"time": "os_t", "event": "os_e"}},
+        "claims": [{"id": f"c{i}", "at": "nowhere"} | claim for i, claim in enumerate(claims)],
+    }  # fmt: skip
+
+
+def _audit(claims: list[dict[str, Any]]) -> Audit:
+    return audit(Ledger.model_validate(_document(claims)), settings=FAST)
+
+
+def _conflicts(found: Audit) -> list[set[str]]:
+    return [
+        {claim.id for k in conflict for claim in finding.statements[k].claims}
+        for finding in found.findings
+        for conflict in finding.conflicts
+    ]
+
+
+RATE = {"survival": "40%", "endpoint": "os", "month": 24, "where": {"arm": "a"}}
+MEDIAN = {"median_survival": "30 months", "endpoint": "os", "where": {"arm": "a"}}
+HALF = [{"count": "5", "where": {"arm": "a"}}, {"count": "5", "where": {"arm": "b"}}]
+
+
+def test_rate_below_half_before_the_median() -> None:
+    found = _audit([*HALF, RATE, MEDIAN, RATE | {"at": "elsewhere"}])
+    assert _conflicts(found) == [{"c2", "c3", "c4"}]  # the repeat is one statement with its first place
+    (part,) = (f for f in found.findings if f.conflicts)
+    assert (part.fewest, len(part.repairs), part.complete, part.minimal) == (1, 2, True, (True,))
+
+
+def test_nobody_died_yet_somebody_did() -> None:
+    rates = [{"survival": s, "endpoint": e, "month": 24, "where": {"arm": "a"}}
+             for s, e in (("100%", "rfs"), ("80%", "os"))]  # fmt: skip
+    assert _conflicts(_audit([*HALF, *rates])) == [{"c2", "c3"}]
+
+
+def test_count_and_percentage() -> None:
+    found = _audit([{"count_percent": "3/10 (40)", "of": {"arm": ["a", "b"]}, "where": {"arm": "a"}}])
+    assert _conflicts(found) == [{"c0"}]
+    assert found.fewest == 1
+
+
+def test_a_p_value_that_no_order_gives() -> None:
+    """By hand: without any event the observed and the expected numbers are 0, so P cannot be small."""
+    never = {"survival": "100%", "endpoint": "os", "month": 90, "where": {"arm": ["a", "b"]}}
+    p = {"p_value": "0.04", "endpoint": "os", "groups": [{"arm": "a"}, {"arm": "b"}]}
+    found = _audit([*HALF, never, p, {**RATE, "survival": "100%"}])
+    assert _conflicts(found) == [{"c2", "c3"}]
+    possible = _audit([*HALF, {**never, "survival": "60%"}, p])
+    assert possible.fewest == 0
+
+
+def test_claims_that_hold_together() -> None:
+    found = _audit([*HALF, {**RATE, "survival": "60%"}, MEDIAN])
+    assert (found.fewest, _conflicts(found)) == (0, [])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_smallest_repairs_are_those_of_trying_all(seed: int) -> None:
+    rng = random.Random(seed)
+    bad = [frozenset(rng.sample(range(7), rng.randint(1, 4))) for _ in range(rng.randint(1, 5))]
+    explorer: Explorer[None] = Explorer(
+        7, lambda kept, _: Verdict("infeasible") if any(b <= kept for b in bad) else Verdict("feasible", kept)
+    )
+    found = explorer.explore()
+    repairs = [
+        set(hit)
+        for size in range(8)
+        for hit in itertools.combinations(range(7), size)
+        if not any(b <= set(range(7)) - set(hit) for b in bad)
+    ]
+    smallest = [hit for hit in repairs if len(hit) == len(repairs[0])]
+    assert sorted(map(sorted, found.repairs)) == sorted(map(sorted, smallest))
+    minimal = [b for b in bad if not any(other < b for other in bad)]
+    assert set(found.conflicts) <= set(minimal)
+
+
+def test_hitting_sets_by_hand() -> None:
+    sets = [frozenset({0, 1}), frozenset({1, 2})]
+    assert list(minimal_hitting_sets(sets)) == [frozenset({1}), frozenset({0, 2})]
+
+
+def test_an_oracle_that_cannot_tell_proves_nothing() -> None:
+    explorer: Explorer[None] = Explorer(2, lambda _kept, _quick: Verdict("unknown"))
+    found = explorer.explore()
+    assert not found.complete
+    assert (found.repairs, found.fewest) == ({}, 0)
+
+
+@pytest.mark.parametrize(("rate", "code"), [("40%", 1), ("60%", 0)])
+def test_command(rate: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "claims.yaml"
+    path.write_text(yaml.safe_dump(_document([*HALF, RATE | {"survival": rate}, MEDIAN])), "utf-8")
+    assert main(["conflicts", "--ledger", str(path), "--json"]) == code
+    assert json.loads(capsys.readouterr().out)["fewest"] == code
+    assert main(["conflicts", "--ledger", str(path), "--only", "c2", "c3"]) == code
+    assert ("its median is 24 or less" in capsys.readouterr().out) == bool(code)
+
+
+def test_unknown_claim_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["conflicts", "--only", "nothing.like.it"]) == 2
+    assert "no claim has the id" in capsys.readouterr().err
+
+
+def test_the_papers_tables_amend_no_more_than_they_must() -> None:
+    """Oracle: the ledger's own readings of counts, each with its reason, repeats taken as one."""
+    book = ledger.load(paths.LEDGER)
+    counted = [c.id for c in book.claims if c.endpoint is None]
+    found = audit(book, [cohort.read(paths.COHORT, book)], FAST, only=counted)
+    assert found.reached
+    assert set(found.amended or ()) == {c.id for c in book.claims if c.read_as and c.endpoint is None}
