@@ -31,6 +31,8 @@ __all__ = ["COMMANDS", "Command", "main"]
 
 DONE, NOT_MET, BAD_INPUT, INTERRUPTED, READER_LEFT = 0, 1, 2, 130, 141
 LARGEST_SEED = 2**31 - 1
+LARGEST_ENSEMBLE = 100_000
+MOST_JOBS = 256
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -200,6 +202,69 @@ def _conflicts(options: argparse.Namespace) -> int:
     return NOT_MET if found.fewest else DONE
 
 
+def _sample_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-n", type=_whole(1, LARGEST_ENSEMBLE), default=1000, metavar="N", help="cohorts (default 1000)"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write (Parquet)")
+    parser.add_argument("--seed", type=_seed, default=1, metavar="N", help="same seed, same file (default 1)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--jobs",
+        type=_whole(1, MOST_JOBS),
+        metavar="N",
+        help="processes on this machine (default: one a core)",
+    )
+    where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster instead: tcp://host:8786")
+
+
+def _sample(options: argparse.Namespace) -> int:
+    """Draw an ensemble of cohorts, no two with the same order of events, and write it."""
+    from recohort import ledger as ledgers
+
+    check_writable(options.out, options.ledger)
+    ledger = ledgers.load(options.ledger)
+
+    from recohort import ensemble, terminal
+    from recohort.solve.draws import Drawn, Plan
+    from recohort.solve.problem import UnsupportedClaim
+    from recohort.solve.reconstruct import Unsatisfiable
+    from recohort.solve.sample import Folder, sample
+    from recohort.solve.workers import Workers, cluster, local
+
+    plan = Plan(ledger, options.seed)
+    folder = Folder(options.out.with_name(f"{options.out.name}.starts"), plan)
+    jobs = options.jobs or min(os.cpu_count() or 1, MOST_JOBS)
+    workers: Workers[Drawn] = cluster(options.scheduler) if options.scheduler else local(jobs)
+    try:
+        with terminal.progress() as tell:
+            made = sample(plan, options.n, workers, folder, tell)
+    except UnsupportedClaim as error:
+        raise InputError(f"{shown(options.ledger)}: {error}") from None
+    except Unsatisfiable as error:
+        return _report_missed(options, ledger, error.claims, proven=error.proven)
+    except KeyboardInterrupt:
+        kept = f"; the same command goes on from {shown(folder.path)}" if folder.path.exists() else ""
+        return _complain(f"recohort sample: interrupted{kept}", INTERRUPTED)
+    if not made.cohorts:
+        folder.clear()
+        return _report_missed(options, ledger, made.missed, proven=False)
+    found = len(made.cohorts)
+    ensemble.write(made.cohorts, ledger, options.out, {"seed": options.seed, "starts": made.starts})
+    folder.clear()
+    if options.json:
+        terminal.print_json(
+            {"out": shown(options.out), "seed": options.seed, "cohorts": found, "starts": made.starts}
+        )
+    else:
+        few = "" if found == options.n else f"; not {options.n}, as the last starts gave no new order"
+        terminal.print_text(
+            f"{shown(options.out)}: {found} cohorts of {ledger.study.patients} reconstructed patients, not "
+            f"real ones; no two have the same order of events; {sum(n > 0 for n in made.starts)} starts{few}"
+        )
+    return DONE if found == options.n else NOT_MET
+
+
 def _describe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cohort", type=Path, help="known patients, a CSV file with the design's columns")
     parser.add_argument(
@@ -262,6 +327,7 @@ COMMANDS = (
     Command(
         "conflicts", "find claims that cannot hold together as printed", _conflicts_arguments, _conflicts
     ),
+    Command("sample", "draw many different cohorts from the printed numbers", _sample_arguments, _sample),
     Command("describe", "print known patients as a paper would", _describe_arguments, _describe_cohort),
 )
 
@@ -297,10 +363,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text[:12]) <= LARGEST_SEED):
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number from 0 to {LARGEST_SEED}")
-    return int(text)
+def _whole(lowest: int, highest: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers within limits."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and lowest <= int(text[:12]) <= highest):
+            raise argparse.ArgumentTypeError(
+                f"{text[:40]!r} is not a whole number from {lowest} to {highest}"
+            )
+        return int(text)
+
+    return parse
+
+
+_seed = _whole(0, LARGEST_SEED)
 
 
 def _seconds(text: str) -> float:

@@ -1,4 +1,4 @@
-"""Text files of strangers: read without surprises, written whole or not at all."""
+"""Files of strangers: read without surprises, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["InputError", "check_writable", "read_text", "shown", "write_text"]
+__all__ = ["InputError", "check_writable", "read_text", "shown", "write_bytes", "write_text"]
 
 
 class InputError(ValueError):
@@ -96,12 +96,17 @@ def _refuse_target(target: Path, inputs: tuple[str | Path, ...]) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all: beside the target first, then renamed."""
+    """Write a text file whole or not at all, in UTF-8 and with line ends as given."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write a file whole or not at all: beside the target first, then renamed."""
     target = Path(path)
     handle, name = _beside(target)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
+        with os.fdopen(handle, "wb") as out:
+            out.write(content)
             out.flush()
             os.fsync(out.fileno())
         Path(name).chmod(0o644)

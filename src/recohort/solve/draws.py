@@ -3,7 +3,8 @@
 How cohorts are drawn
 ---------------------
 1. *Start.* Attributes are solved with preferences of the start's own, then times and events are annealed
-   from "nobody has an event" until every survival claim holds, exactly as for a single cohort.
+   until every survival claim holds, as for a single cohort. Starts with an even number begin where nobody
+   has an event, odd ones near the printed rates; one that fails goes on from the other beginning.
 2. *Walk.* From there on a proposal is accepted if every survival claim still holds and refused if not. A
    first stretch also trades attributes between patients; then the types of patients stay as they are.
 3. *Attributes.* The types decide what the survival claims see of the attributes. All other attributes are
@@ -21,8 +22,9 @@ probability.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +36,7 @@ from recohort.check import check
 from recohort.cohort import GRID_SLACK, CohortError
 from recohort.solve import baseline
 from recohort.solve.demands import build
+from recohort.solve.moves import MIX
 from recohort.solve.objective import State
 from recohort.solve.reconstruct import Budget, Unsatisfiable, assemble, rules_of, survive
 from recohort.solve.search import Schedule, anneal
@@ -66,13 +69,17 @@ class Settings:
     stretch : int
         Proposals between one cohort and the next.
     start : Budget
-        How long to search for the start.
+        How long to search for the start, and where to begin; odd starts take its beginnings in
+        opposite order.
+    mix : tuple of float
+        What the walk proposes; see :class:`recohort.solve.moves.Rules`.
     """
 
     cohorts: int = 12
     mixing: int = 100_000
     stretch: int = 20_000
     start: Budget = field(default_factory=lambda: START)
+    mix: tuple[float, float] = (float(MIX[0]), float(MIX[1]))
 
 
 @dataclass(frozen=True)
@@ -92,11 +99,14 @@ class Drawn:
     ----------
     cohorts : tuple of DataFrame
         Each meets every claim as read; no two have the same order of events.
+    orders : tuple of str
+        A digest of each cohort's order of events, the same for the same order in any start.
     missed : tuple of str
         Ids of claims that the start could not meet; then there are no cohorts.
     """
 
-    cohorts: tuple[pd.DataFrame, ...]
+    cohorts: tuple[pd.DataFrame, ...] = ()
+    orders: tuple[str, ...] = ()
     missed: tuple[str, ...] = ()
 
 
@@ -112,41 +122,70 @@ def draw(plan: Plan, start: int) -> Drawn:
     random = np.random.default_rng([plan.seed, start])
     own = int(random.integers(2**31))
     problem = build(ledger)
+    budget = plan.settings.start
+    if start % 2:
+        budget = replace(budget, begin=budget.begin[::-1])
     try:
         attributes = baseline.solve_baseline(ledger, baseline.Settings(seed=own))
-        state = survive(problem, attributes, own, plan.settings.start, lambda _what, _share: None)
+        if not ledger.endpoints:
+            return _without_survival(problem, attributes)
+        state = survive(problem, attributes, own, budget, lambda _what, _share: None)
     except baseline.Infeasible as error:
         raise Unsatisfiable(error.claims, proven=True) from None
     except baseline.Unfinished:
-        return Drawn(())
+        return Drawn()
     except Unsatisfiable as error:
-        return Drawn((), error.claims)
-    state = walk(problem.tracks(), rules_of(problem), state, plan.settings.mixing, random)
-    return Drawn(tuple(_cohorts(problem, state, plan.settings, own, random)))
+        return Drawn(missed=error.claims)
+    rules = rules_of(problem)._replace(mix=np.array(plan.settings.mix))
+    state = walk(problem.tracks(), rules, state, plan.settings.mixing, random)
+    pairs = list(_cohorts(problem, rules, state, plan.settings, own, random))
+    return Drawn(tuple(cohort for cohort, _ in pairs), tuple(order for _, order in pairs))
+
+
+def _without_survival(problem: Problem, attributes: pd.DataFrame) -> Drawn:
+    """Take the solved attributes for a cohort; without events, cohorts differ by their rows, in any order."""
+    cohort = assemble(problem, None, attributes)
+    missed = _missed(cohort, problem.ledger)
+    rows = sorted(map(repr, attributes.astype(object).itertuples(index=False, name=None)))
+    return Drawn(missed=missed) if missed else Drawn((cohort,), (_digest(rows),))
+
+
+def _missed(cohort: pd.DataFrame, ledger: Ledger) -> tuple[str, ...]:
+    missed = [row.claim for row in check(cohort, ledger) if row.verdict == "not reproduced"]
+    return tuple(dict.fromkeys(missed))
+
+
+def _digest(order: object) -> str:
+    return hashlib.sha256(repr(order).encode()).hexdigest()[:32]
 
 
 def _cohorts(
-    problem: Problem, state: State, settings: Settings, seed: int, random: np.random.Generator
-) -> Iterator[pd.DataFrame]:
-    """Walk on with the types of a state and yield cohorts with different orders of events."""
+    problem: Problem,
+    rules: Rules,
+    state: State,
+    settings: Settings,
+    seed: int,
+    random: np.random.Generator,
+) -> Iterator[tuple[pd.DataFrame, str]]:
+    """Walk on with the types of a state; yield cohorts and their orders of events, all different."""
     state = _by_type(state)
     types = [problem.types[kind] for kind in state.types]
     try:
         rows = baseline.solve_baseline(problem.ledger, baseline.Settings(seed=seed), types)
     except (baseline.Infeasible, baseline.Unfinished):
         return  # no attributes fit around these types, or none were found in time
-    tracks, rules = problem.tracks(), rules_of(problem)
+    tracks = problem.tracks()
     rules = rules._replace(exchanges=rules.exchanges[:0])
-    seen: set[Order] = set()
+    seen: set[str] = set()
     for _ in range(TIRED * settings.cohorts):
         state = walk(tracks, rules, state, settings.stretch, random)
-        order = order_of_events(state)
+        order = _digest(order_of_events(state))
         if order in seen:
             continue
         cohort = _dressed(problem, state, rows, random)
         if cohort is not None:
             seen.add(order)
-            yield cohort
+            yield cohort, order
         if len(seen) == settings.cohorts:
             return
 
@@ -187,8 +226,7 @@ def _dressed(
         cohort = assemble(problem, state, rows.iloc[given[place]])
     except CohortError:
         return None
-    met = all(row.verdict != "not reproduced" for row in check(cohort, problem.ledger))
-    return cohort if met else None
+    return None if _missed(cohort, problem.ledger) else cohort
 
 
 def deal(

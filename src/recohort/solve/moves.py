@@ -14,7 +14,7 @@ import numpy.typing as npt
 from recohort.kernel import compiled
 from recohort.solve.objective import State
 
-__all__ = ["Rules", "propose"]
+__all__ = ["MIX", "Rules", "propose"]
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

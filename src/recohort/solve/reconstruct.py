@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,7 @@ from recohort.solve.search import Schedule, anneal
 from recohort.solve.starts import likely_state
 
 __all__ = [
+    "Beginning",
     "Budget",
     "Unsatisfiable",
     "assemble",
@@ -40,6 +42,8 @@ __all__ = [
 
 PART = Schedule(300_000, 0.3, 0.02)
 JOINED = Schedule(800_000, 0.2, 0.02)
+
+Beginning = Literal["nothing", "printed"]
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the share of the budget that is used up."""
@@ -68,6 +72,8 @@ class Budget:
     """How long to search, in proposals, so that the same seed ends the same way everywhere.
 
     `chains` run side by side, the best goes on: not as many as there are cores, but always as many.
+    `begin` names where the rounds of a part begin, by turns: at "nothing", nobody with an event, or at
+    "printed", near the printed rates.
     """
 
     part: Schedule = PART
@@ -75,6 +81,7 @@ class Budget:
     rounds_per_part: int = 20
     rounds: int = 8
     chains: int = 2
+    begin: tuple[Beginning, ...] = ("nothing", "printed")
 
 
 def reconstruct(
@@ -196,7 +203,8 @@ def _solve_part(
     tracks = problem.tracks(part)
     best: tuple[float, State] | None = None
     for number in range(budget.rounds_per_part):
-        start = likely_state if number % 2 else start_state
+        begin = budget.begin[number % len(budget.begin)]
+        start = start_state if begin == "nothing" else likely_state
         starts = [_untie(rules, start(problem, kinds, rules, random)) for _ in range(budget.chains)]
         loss, state = _best_chain(tracks, rules, starts, budget.part, random)
         if best is None or loss < best[0]:

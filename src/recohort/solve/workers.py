@@ -1,0 +1,87 @@
+"""Where starts are computed: in processes of this machine, or by the workers of a Dask cluster.
+
+Both take a function of a whole number and the numbers to call it for, and give back each number with its
+result as soon as it is there, in whatever order. Numbers are taken one at a time while work goes on, so
+whoever hands them out may stop at any time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, TypeVar
+
+from joblib import Parallel, delayed
+
+from recohort.files import InputError
+
+__all__ = ["Function", "Workers", "cluster", "local"]
+
+_Result = TypeVar("_Result")
+Function = Callable[[int], _Result]
+Workers = Callable[[Function[_Result], Iterator[int]], Iterator[tuple[int, _Result]]]
+
+PATIENCE = "5s"
+"""How long to knock at a scheduler's door."""
+WAIT = 30
+"""Seconds to wait for its first worker."""
+
+
+def local(jobs: int) -> Workers[_Result]:
+    """Return workers that are processes of this machine, so many at a time."""
+
+    def run(function: Function[_Result], numbers: Iterator[int]) -> Iterator[tuple[int, _Result]]:
+        if jobs == 1:
+            yield from map(partial(_numbered, function), numbers)
+            return
+        parallel = Parallel(jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
+        yield from parallel(delayed(_numbered)(function, number) for number in numbers)
+
+    return run
+
+
+def _numbered(function: Function[_Result], number: int) -> tuple[int, _Result]:
+    return number, function(number)
+
+
+def cluster(address: str) -> Workers[_Result]:
+    """Return workers that a Dask scheduler knows; what a worker had when it died is given to another.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, as ``tcp://host:8786``. Its workers need this package.
+
+    Raises
+    ------
+    InputError
+        When used: if `dask.distributed` is not installed, or nobody answers at the address.
+    """
+
+    def run(function: Function[_Result], numbers: Iterator[int]) -> Iterator[tuple[int, _Result]]:
+        try:
+            from distributed import Client, as_completed
+        except ImportError:
+            raise InputError(
+                "--scheduler needs dask.distributed; install it with: pip install 'recohort[cluster]'"
+            ) from None
+        try:
+            client: Any = Client(address, timeout=PATIENCE, set_as_default=False)  # type: ignore[no-untyped-call]
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"--scheduler {address[:200]}: no Dask scheduler answers ({error})") from None
+        with client:
+            try:
+                client.wait_for_workers(1, timeout=WAIT)
+            except TimeoutError:
+                raise InputError(f"--scheduler {address[:200]}: no worker within {WAIT} seconds") from None
+            submit = partial(client.submit, _numbered, function, pure=False)
+            places = sum(client.ncores().values())
+            first = [submit(number) for number in itertools.islice(numbers, places)]
+            running: Any = as_completed(first)  # type: ignore[no-untyped-call]
+            for future in running:
+                for number in itertools.islice(numbers, 1):
+                    running.add(submit(number))
+                yield future.result()
+
+    return run
