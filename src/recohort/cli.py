@@ -349,7 +349,7 @@ def _parser() -> argparse.ArgumentParser:
         "No reconstructed patient is a real one.",
         epilog="Exit codes: 0 all claims met, 1 claims not met, 2 bad input.",
     )
-    parser.add_argument("--version", action="version", version=f"recohort {__version__}")
+    parser.add_argument("-V", "--version", action="version", version=f"recohort {__version__}")
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for command in COMMANDS:
