@@ -90,6 +90,18 @@ def resources() -> list[dict[str, Any]]:
             "exhibits", "exhibits.yaml", "Which claim stands where in the tables and figures", **yaml_file
         )
     )
+    found.append(
+        resource(
+            "validation",
+            "validation.csv",
+            "Blind validation on open data: one row per curve and method",
+            type="table",
+            format="csv",
+            mediatype="text/csv",
+            encoding="utf-8",
+            dialect={"delimiter": ",", "header": True},
+        )
+    )
     return found
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines import CoxPHFitter, KaplanMeierFitter
 
 from recohort import check, cohort, describe
+from recohort.paths import ROOT
 from recohort.validate.competitors import Weibull, fit_weibull, naive_group, printed_points, simulate
 from recohort.validate.datasets import DATASETS, sample
 from recohort.validate.measures import (
@@ -23,6 +25,7 @@ from recohort.validate.measures import (
     median_of,
     survival_on,
 )
+from recohort.validate.run import COLUMNS, DIGITS, KEY, Job, all_jobs, run_job
 
 FOUR = Group(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1, 0, 1, 1]))
 
@@ -142,3 +145,13 @@ def test_samples_are_cohorts_and_reproduce_their_ledger(name: str, seed: int, pa
     assert 2 <= len(dataset.subgroups) <= 4
     for subgroup in dataset.subgroups:
         assert len(printed_points(ledger, subgroup)) <= 2
+
+
+@pytest.mark.parametrize("job", [Job("rossi", 38, 1, 0), Job("veterans", 100, 1, 1)], ids=str)
+def test_the_committed_table_is_what_its_command_makes(job: Job) -> None:
+    """Two ledgers of ``python -m recohort.validate --out data/validation.csv``, made again."""
+    table = pd.read_csv(ROOT / "data" / "validation.csv")
+    assert {Job(*key) for key in table[KEY].itertuples(index=False)} <= set(all_jobs())
+    mine = table[(table[KEY] == list(job)).all(axis=1)].reset_index(drop=True)
+    again = pd.DataFrame(run_job(job), columns=COLUMNS).round(DIGITS)
+    pd.testing.assert_frame_equal(mine, again, check_dtype=False, atol=2 * 10**-DIGITS)
