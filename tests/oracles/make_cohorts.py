@@ -1,8 +1,9 @@
-"""Write cohorts.csv: 200 small made-up cohorts with tied times, the same on every machine.
+"""Write cohorts.csv: 200 small made-up cohorts with tied times, then the book's own, once for each endpoint.
 
     python tests/oracles/make_cohorts.py [FOLDER]
 
-Only `random.random` is used, the one generator whose sequence Python promises to keep.
+The same on every machine: only `random.random` is used, the one generator whose sequence Python promises
+to keep.
 """
 
 import csv
@@ -12,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 COHORTS = 200
+BOOK = Path(__file__).parents[2] / "data" / "reconstructed_cohort.csv"
 LONGEST_TIMES = (3, 6, 12, 40)  # the shorter, the more ties
 
 
-def cohorts(seed: int = 1958) -> Iterator[dict[str, int]]:
+def cohorts(seed: int = 1958) -> Iterator[dict[str, int | str]]:
     """Yield one patient after another: 2-30 in a cohort, in 2 or 3 groups, whole-number times."""
     rng = random.Random(seed)
 
@@ -36,12 +38,27 @@ def cohorts(seed: int = 1958) -> Iterator[dict[str, int]]:
             }
 
 
+def of_the_book() -> Iterator[dict[str, int | str]]:
+    """Yield the reconstructed patients of the book, by response: relapse-free survival, overall survival."""
+    with BOOK.open(encoding="utf-8", newline="") as file:
+        patients = list(csv.DictReader(file))
+    for cohort, endpoint in enumerate(("rfs", "os"), start=COHORTS + 1):
+        for patient in patients:
+            yield {
+                "cohort": cohort,
+                "time": patient[f"{endpoint}_months"],
+                "event": patient[f"{endpoint}_event"],
+                "group": int(patient["response"] == "responder"),
+            }
+
+
 def write(folder: Path) -> None:
     """Write cohorts.csv into `folder`."""
     with (folder / "cohorts.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, ["cohort", "time", "event", "group"], lineterminator="\n")
         table.writeheader()
         table.writerows(cohorts())
+        table.writerows(of_the_book())
 
 
 if __name__ == "__main__":
