@@ -16,6 +16,7 @@ from recohort.cli import main
 from recohort.ledger import Ledger
 from recohort.solve.audit import Audit, audit
 from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
+from recohort.solve.conflicts import as_printed, attainable, parts_of
 from recohort.solve.instance import Settings
 
 FAST = Settings(seconds=5)
@@ -137,3 +138,19 @@ def test_the_papers_tables_amend_no_more_than_they_must() -> None:
     found = audit(book, [cohort.read(paths.COHORT, book)], FAST, only=counted)
     assert found.reached
     assert set(found.amended or ()) == {c.id for c in book.claims if c.read_as and c.endpoint is None}
+
+
+def test_attainable_p_values_are_those_of_a_complete_enumeration() -> None:
+    """Oracle: all orders of events that the rates leave, listed by `recohort.orders` in chapter 12."""
+    book = as_printed(ledger.load(paths.LEDGER))
+    part = parts_of(book)[0]
+    first = {claim.id: k for k, s in enumerate(part.statements) for claim in s.claims}
+    kept = [
+        k
+        for name, k in first.items()
+        if book.claim(name).endpoint == "rfs" and book.claim(name).kind != "p_value"
+    ]
+    kept += [first[f"fig2key.rfs.nonresponder.{arm}.n"] for arm in ("hsct", "no_hsct")]
+    values, proven = attainable(part, set(kept), first["fig2.rfs.p"], FAST)
+    assert proven
+    assert [round(p, 3) for p in values] == [0.280, 0.323, 0.373]

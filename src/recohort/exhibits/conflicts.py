@@ -41,6 +41,16 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
             for conflict, minimal in zip(finding.conflicts, finding.minimal, strict=True)
         ],
         "repairs": [_ids(finding, repair) for repair in finding.repairs],
+        "p_values": [
+            {
+                "claims": _ids(finding, [p.statement])[0],
+                "attainable": list(p.values),
+                "all_proven": p.proven,
+                "repairs": [_ids(finding, repair) for repair in p.repairs],
+                "all_repairs_of_at_most_2_proven": p.repairs_proven,
+            }
+            for p in finding.p_values
+        ],
     }
 
 
@@ -69,6 +79,12 @@ def to_lines(audit: Audit) -> Iterator[str]:
             yield f"  fewest amendments: {finding.fewest} (proven); {sure}:"
         for repair in finding.repairs if finding.fewest else ():
             yield "    " + " + ".join(_say(finding.statements[k]) for k in repair)
+        for p in finding.p_values:
+            values = ", ".join(f"{value:.3f}" for value in p.values)
+            sure = "all, proven" if p.proven else "not proven that these are all"
+            yield f"  {_say(finding.statements[p.statement])}: the others leave P = {values} ({sure})"
+            for repair in p.repairs:
+                yield "    amending " + " + ".join(_say(finding.statements[k]) for k in repair)
         yield ""
     yield from _whole(audit)
 

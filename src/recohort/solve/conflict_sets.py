@@ -135,6 +135,28 @@ class Explorer(Generic[E]):
                     found.open = {h for h, v in verdicts.items() if v.status == "unknown"}
                 return
 
+    def repairs_within(self, part: Iterable[int], most: int) -> tuple[tuple[Set, ...], bool]:
+        """Give the repairs of some of the statements, as far as they have at most so many.
+
+        Returns
+        -------
+        tuple of set, bool
+            None contains another; the Boolean says whether they are proven to be all.
+        """
+        part = frozenset(part)
+        while True:
+            known = [conflict for conflict in self.findings.conflicts if conflict <= part]
+            verdicts = {}
+            for hit in (hit for hit in minimal_hitting_sets(known) if len(hit) <= most):
+                verdicts[hit] = self.ask(part - hit)
+                if verdicts[hit].status == "infeasible":
+                    conflict, proof = self._shrink(part - hit)
+                    self.findings.conflicts[conflict] = proof
+                    break
+            else:
+                sure = all(verdict.status != "unknown" for verdict in verdicts.values())
+                return tuple(h for h, v in verdicts.items() if v.status == "feasible"), sure
+
     def ask(self, kept: Set, *, quick: bool = False) -> Verdict[E]:
         """Ask the oracle, unless what is known already answers; nothing never contradicts itself."""
         if not kept:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -20,7 +21,9 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 from ortools.sat.python import cp_model
+from scipy import stats
 
+from recohort.check import check
 from recohort.ledger import Claim, Ledger
 from recohort.solve.attribute_claims import COUNTS, add_claims, concerns_attributes
 from recohort.solve.attribute_model import AttributeModel
@@ -33,10 +36,12 @@ from recohort.solve.problem import Problem, Query, SizeTarget, Test, curves_of
 from recohort.solve.witness import cohort_of, met_claims
 
 __all__ = [
+    "Attainable",
     "Finding",
     "Part",
     "Statement",
     "as_printed",
+    "attainable",
     "audit_part",
     "audit_tables",
     "counts_of",
@@ -49,6 +54,10 @@ Tell = Callable[[str], None]
 
 QUICK = 0.05
 """Share of the time limit for a question on which no proof rests."""
+APART = 1e-4
+"""Values of a test statistic closer to each other than this are taken as one."""
+MOST_VALUES = 20
+"""More attainable P values than this are not listed."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,31 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Attainable:
+    """What a P value can be if all other statements on its endpoint hold.
+
+    Attributes
+    ----------
+    statement : int
+        Position of the P value among the part's statements.
+    values : tuple of float
+        Ascending.
+    proven : bool
+        Whether there are no others.
+    repairs : tuple of tuple of int
+        What would have to be amended on this endpoint: one statement, or two.
+    repairs_proven : bool
+        Whether these are all.
+    """
+
+    statement: int
+    values: tuple[float, ...]
+    proven: bool
+    repairs: tuple[tuple[int, ...], ...]
+    repairs_proven: bool
+
+
+@dataclass(frozen=True)
 class Finding:
     """What an audit of one part found.
 
@@ -124,6 +158,8 @@ class Finding:
         Proven: no repair amends fewer statements.
     complete : bool
         Whether `repairs` are proven to be all that small.
+    p_values : tuple of Attainable
+        What a P value that takes part in a conflict can be.
     """
 
     name: str
@@ -133,6 +169,7 @@ class Finding:
     repairs: tuple[tuple[int, ...], ...]
     fewest: int
     complete: bool
+    p_values: tuple[Attainable, ...] = ()
 
 
 def as_printed(ledger: Ledger) -> Ledger:
@@ -279,7 +316,70 @@ def audit_part(
         return Verdict("feasible", met, cohort) if kept <= met else Verdict("unknown")
 
     explorer = Explorer(len(chosen), ask, _known(chosen, cohorts, ledger), tell)
-    return _finding(name, chosen, explorer.explore(_easier(chosen)))
+    found = explorer.explore(_easier(chosen))
+    p_values = _p_values(part, explorer, settings, tell)
+    return dataclasses.replace(_finding(name, chosen, found), p_values=p_values)
+
+
+def _p_values(
+    part: Part, explorer: Explorer[pd.DataFrame], settings: Settings, tell: Tell
+) -> tuple[Attainable, ...]:
+    """Say of each P value in a conflict what it could be instead, and what else could give way."""
+    given = []
+    conflicting = {k for conflict in explorer.findings.conflicts for k in conflict}
+    for k in sorted(conflicting):
+        group = _on_same_endpoint(part.statements, k)
+        if not isinstance(part.statements[k].demands[0], Test):
+            continue
+        tell(f"attainable values of {part.statements[k].claims[0].id}")
+        if explorer.ask(frozenset(group) - {k}).status == "feasible":
+            values, sure = attainable(part, group - {k}, k, settings)
+            repairs, all_sure = explorer.repairs_within(group, 2)
+            listed = tuple(tuple(sorted(repair)) for repair in repairs)
+            given.append(Attainable(k, values, sure, listed, all_sure))
+    return tuple(given)
+
+
+def _on_same_endpoint(statements: Sequence[Statement], k: int) -> set[int]:
+    """Give the statements on the endpoint of one, with the numbers at a landmark, without other P values."""
+    on = [{c.endpoint for d in s.demands for c in curves_of(d)} for s in statements]
+    first = [s.demands[0] for s in statements]
+    sizes = {i for i, demand in enumerate(first) if isinstance(demand, SizeTarget)}
+    return sizes | {
+        i for i, demand in enumerate(first) if on[i] == on[k] and (i == k or not isinstance(demand, Test))
+    }
+
+
+def attainable(
+    part: Part, kept: Collection[int], k: int, settings: Settings
+) -> tuple[tuple[float, ...], bool]:
+    """List every value of a P that some order meeting other statements gives, and whether these are all.
+
+    Each value found cuts the range of the statistic in two; a range is done when the solver proves that
+    nothing is left in it.
+    """
+    (test,) = (d for d in part.statements[k].demands if isinstance(d, Test))
+    claim = part.statements[k].claims[0]
+    ledger = part.problem.ledger.with_claims([claim])
+    ranges, values, sure = [(0.0, math.inf)], set[float](), True
+    while ranges and len(values) < MOST_VALUES:
+        low, high = ranges.pop()
+        asked = Statement((claim,), (dataclasses.replace(test, low=low, high=high),))
+        wider = dataclasses.replace(part, statements=(*part.statements, asked))
+        model = wider.model([*kept, len(part.statements)], settings)
+        answer = model.solve()
+        if answer.status == "infeasible":
+            continue
+        cohort = cohort_of(model, answer.trace) if answer.trace is not None else None
+        if cohort is None:
+            sure = False
+            continue
+        (row,) = check(cohort, ledger)
+        p = float(row.computed or 0)
+        z = float(stats.norm.isf(p / 2))
+        values.add(round(p, 6))
+        ranges += [(a, b) for a, b in ((low, z - APART), (z + APART, high)) if a < b]
+    return tuple(sorted(values)), sure and not ranges
 
 
 def _easier(statements: Sequence[Statement]) -> list[set[int]]:
