@@ -8,8 +8,9 @@ import math
 import pytest
 from bs4 import BeautifulSoup
 
+from recohort.exhibits import open_exhibits
 from recohort.exhibits.markup import element
-from recohort.exhibits.play import stage
+from recohort.exhibits.play import life_rows, stage
 
 
 def test_data_survive_the_page_they_stand_in() -> None:
@@ -24,3 +25,13 @@ def test_data_survive_the_page_they_stand_in() -> None:
 def test_numbers_that_json_lacks_are_refused() -> None:
     with pytest.raises(ValueError, match="JSON"):
         stage("trial", [math.inf])
+
+
+def test_patients_of_a_panel_are_those_that_its_curves_are_drawn_from() -> None:
+    study = open_exhibits()
+    panel = study.panel("fig2a")
+    rows = life_rows(panel, (1, 2), study.cohort, study.ledger)
+    for number, curve in enumerate((panel.curves[1], panel.curves[2])):
+        ours = [(time, event) for _, time, event, group in rows if group == number]
+        assert ours == sorted(zip(curve.time.tolist(), curve.event.tolist(), strict=True))
+    assert len({patient for patient, *_ in rows}) == len(rows)
