@@ -35,8 +35,10 @@ browser: $(VENV)/.ready ## look at the built book in Chromium; screenshots go to
 	$(BIN)/pytest -m browser
 
 .PHONY: bench
-bench: $(VENV)/.ready ## time the kernel beside other packages
-	$(BIN)/pytest --benchmark-only
+bench: $(VENV)/.ready ## time the kernel beside other packages; writes data/benchmark.csv
+	@mkdir -p _build
+	$(BIN)/pytest --benchmark-only --benchmark-json=_build/benchmark.json tests/test_bench.py
+	$(BIN)/python .ci/benchmark.py _build/benchmark.json data/benchmark.csv
 
 .PHONY: picture
 picture: $(VENV)/.ready ## draw the README's picture from the cohort

@@ -19,6 +19,10 @@ from recohort.table_schema import table_schema
 
 SCHEMA = "cohort.schema.json"
 ENSEMBLE_SCHEMA = "ensemble.schema.json"
+RESULTS = {
+    "validation": "Blind validation on open data: one row per curve and method",
+    "benchmark": "Time for all survival claims of one cohort, by package",
+}
 WARNING = (
     "No row of these data is a real patient. The rows were reconstructed so that they give the numbers that "
     "one clinical paper prints; many other tables would give them too. They are for teaching and for "
@@ -90,18 +94,10 @@ def resources() -> list[dict[str, Any]]:
             "exhibits", "exhibits.yaml", "Which claim stands where in the tables and figures", **yaml_file
         )
     )
-    found.append(
-        resource(
-            "validation",
-            "validation.csv",
-            "Blind validation on open data: one row per curve and method",
-            type="table",
-            format="csv",
-            mediatype="text/csv",
-            encoding="utf-8",
-            dialect={"delimiter": ",", "header": True},
-        )
-    )
+    for name, title in RESULTS.items():
+        table = {"type": "table", "format": "csv", "mediatype": "text/csv", "encoding": "utf-8"}
+        dialect = {"delimiter": ",", "header": True}
+        found.append(resource(name, f"{name.replace('-', '_')}.csv", title, **table, dialect=dialect))
     return found
 
 

@@ -17,6 +17,23 @@ FIXTURES = Path(__file__).with_name("fixtures")
 SMALL_LEDGER = FIXTURES / "small_ledger.yaml"
 SMALL_COHORT = FIXTURES / "small_cohort.csv"
 
+TOY = """
+study: {title: Toy, patients: 12, time: {unit: months, resolution: 0.1, min: 0.1, max: 60}}
+attributes:
+  arm: {levels: [a, b]}
+  sex: {levels: [f, m]}
+endpoints:
+  rfs: {time: rfs_months, event: rfs_event, not_after: os}
+  os: {time: os_months, event: os_event}
+claims:
+  - {id: n.a, at: text, count: "6", where: {arm: a}}
+  - {id: n.m, at: text, count: "5", where: {sex: m}}
+  - {id: rfs.a, at: text, survival: "50%", endpoint: rfs, month: 12, where: {arm: a}}
+  - {id: os.a, at: text, survival: "83%", endpoint: os, month: 12, where: {arm: a}}
+  - {id: rfs.b, at: text, median_survival: "7.5", endpoint: rfs, where: {arm: b}}
+"""
+"""A ledger of two arms that many orders of events meet, quickly found."""
+
 
 @pytest.fixture(scope="session")
 def small_ledger() -> Ledger:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from conftest import TOY
 from recohort import cohort, ensemble, paths
 from recohort.check import check
 from recohort.cli import main
@@ -25,21 +26,6 @@ from recohort.solve.sample import Folder, sample
 from recohort.solve.workers import local
 from test_invariants import same_order
 
-TOY = """
-study: {title: Toy, patients: 12, time: {unit: months, resolution: 0.1, min: 0.1, max: 60}}
-attributes:
-  arm: {levels: [a, b]}
-  sex: {levels: [f, m]}
-endpoints:
-  rfs: {time: rfs_months, event: rfs_event, not_after: os}
-  os: {time: os_months, event: os_event}
-claims:
-  - {id: n.a, at: text, count: "6", where: {arm: a}}
-  - {id: n.m, at: text, count: "5", where: {sex: m}}
-  - {id: rfs.a, at: text, survival: "50%", endpoint: rfs, month: 12, where: {arm: a}}
-  - {id: os.a, at: text, survival: "83%", endpoint: os, month: 12, where: {arm: a}}
-  - {id: rfs.b, at: text, median_survival: "7.5", endpoint: rfs, where: {arm: b}}
-"""
 NO_ENDPOINT = """
 study: {title: Table, patients: 8, time: {unit: months, resolution: 0.1, min: 0.1, max: 60}}
 attributes:

@@ -61,7 +61,7 @@ def cluster(address: str) -> Workers[_Result]:
 
     def run(function: Function[_Result], numbers: Iterator[int]) -> Iterator[tuple[int, _Result]]:
         try:
-            from distributed import Client, as_completed
+            from distributed import CancelledError, Client, KilledWorker, as_completed
         except ImportError:
             raise InputError(
                 "--scheduler needs dask.distributed; install it with: pip install 'recohort[cluster]'"
@@ -78,10 +78,16 @@ def cluster(address: str) -> Workers[_Result]:
             submit = partial(client.submit, _numbered, function, pure=False)
             places = sum(client.ncores().values())
             first = [submit(number) for number in itertools.islice(numbers, places)]
-            running: Any = as_completed(first)  # type: ignore[no-untyped-call]
+            running: Any = as_completed(first, loop=client.loop)  # type: ignore[no-untyped-call]
             for future in running:
                 for number in itertools.islice(numbers, 1):
                     running.add(submit(number))
-                yield future.result()
+                try:
+                    yield future.result()
+                except (CancelledError, KilledWorker):
+                    raise InputError(
+                        f"--scheduler {address[:200]}: the cluster was lost; what was finished is kept, "
+                        "so start it and run the same command again"
+                    ) from None
 
     return run
