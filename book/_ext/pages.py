@@ -4,6 +4,7 @@
 - Each page gets a description and a title for search engines and previews: its own, or its first sentence.
 - Notebooks run side by side.
 - The theme's icon script is cut down to the icons in use.
+- Figures that a page draws are saved below `downloads`, and the page links to them.
 - The published copy of a notebook knows where to fetch the repository from (see `notebooks/_colab.py`).
 """
 
@@ -134,6 +135,12 @@ def finish(app: Sphinx, error: Exception | None) -> None:
             stamp_notebooks(Path(app.outdir) / "_sources", url)
 
 
+def offer_figures(app: Sphinx) -> None:
+    """Tell the notebooks where the figures that they draw may be saved."""
+    if app.builder.format == "html":
+        os.environ["RECOHORT_DOWNLOADS"] = str(Path(app.outdir, "downloads"))
+
+
 def run_notebooks_side_by_side(app: Sphinx) -> None:
     """Read pages in as many processes as there are cores."""
     app.parallel = os.cpu_count() or 1
@@ -147,6 +154,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect the steps above to the build."""
     run_notebooks_side_by_side(app)
     app.connect("config-inited", add_buttons)
+    app.connect("builder-inited", offer_figures)
     app.connect("html-page-context", describe)
     app.connect("html-page-context", point_colab_to_the_published_notebook, priority=900)
     app.connect("build-finished", finish)

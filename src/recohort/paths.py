@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-__all__ = ["BOOK", "COHORT", "DATA", "ENSEMBLE", "LEDGER", "ROOT"]
+__all__ = ["BOOK", "COHORT", "DATA", "ENSEMBLE", "LEDGER", "ROOT", "downloads"]
 
 
 def _root() -> Path:
@@ -25,3 +25,9 @@ BOOK = ROOT / "book"
 LEDGER = DATA / "claims.yaml"
 COHORT = DATA / "reconstructed_cohort.csv"
 ENSEMBLE = DATA / "ensemble.parquet"
+
+
+def downloads() -> Path | None:
+    """Return where figures are saved while the book is built ($RECOHORT_DOWNLOADS), else nothing."""
+    named = os.environ.get("RECOHORT_DOWNLOADS")
+    return Path(named) if named else None

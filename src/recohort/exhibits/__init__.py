@@ -16,6 +16,7 @@ from recohort.check import Row, check
 from recohort.cohort import read
 from recohort.exhibits.cells import Cell, at_place, cells, tally
 from recohort.exhibits.curves import PanelData, panel_data, pooled, survival_at, ticks
+from recohort.exhibits.downloads import download_links, save
 from recohort.exhibits.flow import flow
 from recohort.exhibits.km import EXTENDED, km_figure, to_svg
 from recohort.exhibits.layout import Layout, load_layout
@@ -74,17 +75,25 @@ class Exhibits:
         return panel_data(self.layout.panels[name], self.cohort, self.ledger, self.cells)
 
     def figure(self, *names: str, rows: Mapping[str, str] = EXTENDED, band: bool = False) -> Html:
-        """Draw panels side by side on one scale, each with a text alternative and its numbers."""
+        """Draw panels side by side on one scale, each with a text alternative and its numbers.
+
+        While the book is built, each panel is saved as well and has links to its files.
+        """
         panels = {name: self.panel(name) for name in names}
         until = max(data.last for data in panels.values())
         tests = max(len(data.comparisons) for data in panels.values())
         drawn = []
         for name, data in panels.items():
-            svg = to_svg(km_figure(data, until=until, tests=tests, rows=rows, band=band), name)
+            drawing = km_figure(data, until=until, tests=tests, rows=rows, band=band)
+            more = []
+            if folder := paths.downloads():
+                save(drawing, data, name, folder)
+                more = [download_links(data, name)]
             numbers = element(
                 "details", element("summary", "The curves in numbers"), curve_numbers(data, ticks(until))
             )
-            drawn.append(figure(svg, panel_text(data), headline(data), numbers))
+            svg = to_svg(drawing, name)
+            drawn.append(figure(svg, panel_text(data), headline(data), numbers, *more))
         return flex(drawn)
 
     def compare(self, *names: str) -> Html:
