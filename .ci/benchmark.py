@@ -22,4 +22,4 @@ rows = [
     else f"{name},{version(name)},{round(time, -2):.0f},{float(f'{time / fastest:.2g}'):.0f}"
     for name, time in sorted(times.items(), key=lambda item: item[1])
 ]
-write_text(table, "\n".join(["Package,Version,Microseconds,Times the fastest", *rows]) + "\n")
+write_text(table, "\n".join(["Package,Version,Microseconds,Ratio", *rows]) + "\n")

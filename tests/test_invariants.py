@@ -107,3 +107,15 @@ def test_fresh_cohorts(ledger: Ledger, tmp_path: Path) -> None:
     for _, table in ensemble.each(ensemble.read(out, ledger)):
         assert_invariants(table, ledger)
         assert "not reproduced" not in {row.verdict for row in check(table, ledger)}
+
+
+@pytest.mark.slow
+def test_the_first_cohorts_of_the_ensemble_come_again(
+    ledger: Ledger, whole: list[pd.DataFrame], tmp_path: Path
+) -> None:
+    out = tmp_path / "again.parquet"
+    seed = ensemble.facts(paths.ENSEMBLE)["seed"]
+    assert main(["sample", "-n15", f"--seed={seed}", "--jobs=1", f"--out={out}"]) == 0
+    again = [table for _, table in ensemble.each(ensemble.read(out, ledger))]
+    for fresh, committed in zip(again, whole[:15], strict=True):
+        pd.testing.assert_frame_equal(fresh, committed)
