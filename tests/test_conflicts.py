@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import yaml
 
 from recohort import cohort, ledger, paths
 from recohort.cli import main
+from recohort.exhibits.proofs import proof
 from recohort.ledger import Ledger
 from recohort.solve.audit import Audit, audit
 from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
@@ -124,6 +129,55 @@ def test_command(rate: str, code: int, tmp_path: Path, capsys: pytest.CaptureFix
     assert json.loads(capsys.readouterr().out)["fewest"] == code
     assert main(["conflicts", "--ledger", str(path), "--only", "c2", "c3"]) == code
     assert ("its median is 24 or less" in capsys.readouterr().out) == bool(code)
+
+
+def test_what_is_found_does_not_depend_on_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "claims.yaml"
+    arm_b = [claim | {"where": {"arm": "b"}} for claim in (RATE, MEDIAN)]
+    path.write_text(yaml.safe_dump(_document([*HALF, RATE, MEDIAN, *arm_b])), "utf-8")
+    written = []
+    for jobs in ("1", "2"):
+        out = tmp_path / f"{jobs}.json"
+        assert main(["conflicts", "--ledger", str(path), "--out", str(out), "--jobs", jobs, "--json"]) == 1
+        written.append(out.read_text("utf-8"))
+        assert capsys.readouterr().out == written[-1]
+    assert written[0] == written[1]
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["1.json", "2.json", "claims.yaml"]
+    parts = json.loads(written[0])["parts"]
+    assert [(len(part["conflicts"]), part["fewest"]) for part in parts] == [(0, 0), (1, 1), (1, 1)]
+
+
+def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    """Ctrl-C reaches every process of the command, while the larger parts are audited."""
+    out = tmp_path / "conflicts.json"
+    command = [sys.executable, "-m", "recohort", "conflicts", "--out", str(out), "--jobs", "2"]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=12)
+    os.killpg(process.pid, signal.SIGINT)
+    said, complaint = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert (said, complaint) == ("", "recohort conflicts: interrupted; files are as they were\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_part_against_whole_in_words() -> None:
+    """By hand: 50% of 2 is one event at 2 at risk, so of 4 at most 3/4 are left."""
+    size = {"count": "2", "where": {"arm": "a"}}
+    rate = {"endpoint": "os", "month": 24}
+    claims = [{**rate, "survival": "50%", "where": {"arm": "a"}}, {**rate, "survival": "80%"}]
+    book = Ledger.model_validate(_document([size, *claims], patients=4))
+    words = proof(book.claims[1:], book)
+    assert words is not None
+    assert "events at 2 at risk" in words
+    assert "3/4 = 75.0% at best, but 80% is printed" in words
+    claims[1]["survival"] = "75%"
+    book = Ledger.model_validate(_document([size, *claims], patients=4))
+    assert proof(book.claims[1:], book) is None
 
 
 def test_unknown_claim_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,12 +171,21 @@ def _conflicts_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds", type=_seconds, default=40.0, metavar="N", help="limit of each question (default 40)"
     )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write what was found (JSON)")
+    parser.add_argument(
+        "--jobs",
+        type=_whole(1, MOST_JOBS),
+        metavar="N",
+        help="processes on this machine (default: one a core)",
+    )
 
 
 def _conflicts(options: argparse.Namespace) -> int:
     """Find claims that cannot hold together as printed, and the fewest that must be amended."""
     from recohort import ledger as ledgers
 
+    if options.out:
+        check_writable(options.out, options.ledger, *filter(None, [options.cohort]))
     ledger = ledgers.load(options.ledger)
     unknown = sorted(set(options.only) - {claim.id for claim in ledger.claims})
     if unknown:
@@ -189,11 +198,15 @@ def _conflicts(options: argparse.Namespace) -> int:
     from recohort.solve.problem import UnsupportedClaim
 
     cohorts = [cohort.read(options.cohort, ledger)] if options.cohort else []
+    settings = Settings(seconds=options.seconds)
+    jobs = options.jobs or min(os.cpu_count() or 1, MOST_JOBS)
     try:
         with terminal.progress() as tell:
-            found = audit(ledger, cohorts, Settings(seconds=options.seconds), only=options.only, tell=tell)
+            found = audit(ledger, cohorts, settings, only=options.only, jobs=jobs, tell=tell)
     except UnsupportedClaim as error:
         raise InputError(f"{shown(options.ledger)}: {error}") from None
+    if options.out:
+        write_text(options.out, terminal.json_text(conflicts.to_json(found)) + "\n")
     if options.json:
         terminal.print_json(conflicts.to_json(found))
     else:

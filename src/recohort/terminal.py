@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from recohort.check import Row
     from recohort.ledger import Claim
 
-__all__ = ["print_json", "print_text", "progress", "show_checked", "show_claims"]
+__all__ = ["json_text", "print_json", "print_text", "progress", "show_checked", "show_claims"]
 
 STYLES = {
     "reproduced": "green",
@@ -57,9 +57,14 @@ def print_text(text: str) -> None:
     _console().print(text, soft_wrap=True)
 
 
+def json_text(content: dict[str, object]) -> str:
+    """Give one JSON object as text; a number that JSON does not have is an error, not NaN."""
+    return json.dumps(content, indent=1, allow_nan=False)
+
+
 def print_json(content: dict[str, object]) -> None:
-    """Print one JSON object; a number that JSON does not have is an error, not NaN."""
-    print(json.dumps(content, indent=1, allow_nan=False))
+    """Print one JSON object."""
+    print(json_text(content))
 
 
 def show_checked(rows: Iterable[Row]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from recohort.exhibits.proofs import proof
 
 if TYPE_CHECKING:
-    from recohort.ledger import Ledger
+    from recohort.ledger import Claim, Ledger
     from recohort.solve.audit import Audit
     from recohort.solve.conflicts import Finding, Statement
 
@@ -21,17 +21,32 @@ def to_json(audit: Audit) -> dict[str, object]:
         "fewest": audit.fewest,
         "reached_by_cohort": audit.reached,
         "amended_by_cohort": None if audit.amended is None else list(audit.amended),
-        "not_proven": list(audit.left_out),
+        "seconds_per_question": audit.seconds,
+        "not_proven": [_left_out(audit.ledger.claim(name), audit.amended) for name in audit.left_out],
         "parts": [_part(finding, audit.ledger) for finding in audit.findings],
     }
+
+
+def _left_out(claim: Claim, amended: tuple[str, ...] | None) -> dict[str, object]:
+    """Give a claim that no proof covers, and whether the cohort meets it as printed."""
+    met = None if amended is None else claim.id not in amended
+    return {"claim": claim.id, "printed": claim.printed, "place": claim.at, "met_by_cohort": met}
 
 
 def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
     return {
         "name": finding.name,
-        "statements": len(finding.statements),
+        "statements": [
+            {
+                "printed": s.claims[0].printed,
+                "claims": [{"id": claim.id, "place": claim.at} for claim in s.claims],
+            }
+            for s in finding.statements
+        ],
         "fewest": finding.fewest,
+        "fewest_is_enough": bool(finding.repairs) or not finding.fewest,
         "all_smallest_repairs_proven": finding.complete,
+        "questions": finding.questions,
         "conflicts": [
             {
                 "claims": _ids(finding, conflict),
@@ -41,6 +56,7 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
             for conflict, minimal in zip(finding.conflicts, finding.minimal, strict=True)
         ],
         "repairs": [_ids(finding, repair) for repair in finding.repairs],
+        "undecided_repairs": [_ids(finding, some) for some in finding.undecided],
         "p_values": [
             {
                 "claims": _ids(finding, [p.statement])[0],

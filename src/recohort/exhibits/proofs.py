@@ -11,9 +11,10 @@ from fractions import Fraction
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from recohort.histories import prints_as
+from recohort.histories import best_pooled, histories, prints_as
 
 if TYPE_CHECKING:
+    from recohort.conditions import Condition
     from recohort.ledger import Claim, Ledger
 
 __all__ = ["proof"]
@@ -21,6 +22,8 @@ __all__ = ["proof"]
 HALF = 50.0
 MANY = 200
 """So many patients can print 100% with an event."""
+MOST_LISTED = 16
+"""The histories of a rate are listed for groups up to this size."""
 
 
 def proof(claims: Sequence[Claim], ledger: Ledger) -> str | None:
@@ -29,7 +32,11 @@ def proof(claims: Sequence[Claim], ledger: Ledger) -> str | None:
         return _share(claims[0], ledger.study.patients)
     if len(claims) == 2:
         for first, second in permutations(claims):
-            words = _late_median(first, second) or _nobody_died(first, second, ledger)
+            words = (
+                _late_median(first, second)
+                or _nobody_died(first, second, ledger)
+                or _part_of_whole(first, second, ledger)
+            )
             if words:
                 return words
     return None
@@ -88,3 +95,42 @@ def _nobody_died(inner: Claim, outer: Claim, ledger: Ledger) -> str | None:
         f"{inner.endpoint} of {inner.printed} means no event at all. Every event of {outer.endpoint} is one"
         f" of {inner.endpoint}, so {outer.endpoint} would be 100%, too; {outer.printed} is printed."
     )
+
+
+def _part_of_whole(part: Claim, whole: Claim, ledger: Ledger) -> str | None:
+    """Find a group that pulls the larger group it belongs to below the printed rate."""
+    if part.kind != "survival" or whole.kind != "survival" or part.at_risk or whole.at_risk:
+        return None
+    same = (part.endpoint, part.month) == (whole.endpoint, whole.month)
+    n, everyone = _size(part.where, ledger), _size(whole.where, ledger)
+    if not same or not n or not everyone or not set(whole.where.tests) < set(part.where.tests):
+        return None
+    if n > MOST_LISTED or not (found := list(histories(n, part.printed))):
+        return None
+    others = everyone - n
+    best = max(found, key=lambda history: best_pooled(history, others))
+    bound, low = best_pooled(best, others), whole.numbers[0].interval().low
+    if 100 * bound >= Fraction(str(low)):
+        return None
+    factors = " × ".join(str(Fraction(m + others - 1, m + others)) for m in best.at_risk)
+    return (
+        f"{part.printed} of {n} patients can come about in {len(found)} ways. Kindest to all {everyone} is"
+        f" that with events at {' and '.join(map(str, best.at_risk))} at risk, if none of the {others} others"
+        f" leaves or has an event: that is {factors} = {100 * float(bound):.1f}% at best, but"
+        f" {whole.printed} is printed."
+    )
+
+
+def _size(where: Condition, ledger: Ledger) -> int | None:
+    """Give the printed number of patients of a group."""
+    if not where.tests:
+        return ledger.study.patients
+    for claim in ledger.claims:
+        if claim.at_risk or claim.kind not in ("count", "count_percent"):
+            continue
+        part = {number.part: int(number.value) for number in claim.numbers}
+        if claim.of & claim.where == where and "count" in part:
+            return part["count"]
+        if claim.of == where and "denominator" in part:
+            return part["denominator"]
+    return None

@@ -1,41 +1,29 @@
-"""The whole audit: tables, every part of the survival problem, and what ties them; then by readings.
+"""The whole audit: tables, every part of the survival problem, and what ties them.
 
-A reading changes one convention. Which names and options are understood stands in `READINGS`; whatever
-else a ledger leaves open is not tried.
+Parts share no statement, so they are audited side by side.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from recohort.ledger import Claim, Ledger
+from recohort.ledger import Ledger
 from recohort.solve.conflicts import Finding, Part, as_printed, audit_part, audit_tables, parts_of
 from recohort.solve.instance import Instance, Settings
 from recohort.solve.witness import met_claims
+from recohort.solve.workers import Workers, local
 
-__all__ = ["READINGS", "Audit", "audit", "read", "readings_of"]
+__all__ = ["Audit", "audit"]
 
 Tell = Callable[[str, float], None]
 MOST_WITH_TESTS = 16
 """P values within a part take part up to so many patients; in larger parts proofs take too long."""
-
-READINGS = {
-    "survival_test": ("gehan", "tarone-ware"),
-    "rfs_definition": ("relapse-only",),
-    "last_contact": ("per-endpoint",),
-    "month_length": ("28 days",),
-    "median_rule": ("midpoint",),
-    "rounding": ("truncated",),
-    "rate_reading": (),
-}
-"""Conventions that can be changed, and the options that are tried; of `rate_reading` every option that names
-a month."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +44,8 @@ class Audit:
         all claims.
     left_out : tuple of str
         Claims that no part holds: tests between parts, follow-up, tests of large parts.
+    seconds : float
+        Limit of each question.
     """
 
     ledger: Ledger
@@ -64,6 +54,7 @@ class Audit:
     amended: tuple[str, ...] | None
     reached: bool
     left_out: tuple[str, ...]
+    seconds: float
 
 
 def audit(
@@ -72,6 +63,7 @@ def audit(
     settings: Settings | None = None,
     *,
     only: Collection[str] = (),
+    jobs: int = 1,
     tell: Tell = lambda _what, _share: None,
 ) -> Audit:
     """Audit a ledger as printed.
@@ -84,6 +76,10 @@ def audit(
     settings : Settings, optional
     only : collection of str
         Ids of claims: audit these alone.
+    jobs : int
+        Processes; a part is audited in one. What is found does not depend on it.
+    tell : callable, optional
+        Told what is being done and the share that is done.
     """
     settings = settings or Settings()
     printed = as_printed(ledger)
@@ -93,11 +89,29 @@ def audit(
     rows = findings[0].statements
     doubtful = {c.id for conflict in findings[0].conflicts for k in conflict for c in rows[k].claims}
     parts = _parts(printed, only, doubtful)
-    for number, (name, part, with_tests) in enumerate(parts):
-        share = 0.1 + 0.9 * number / len(parts)
-        tell(name, share)
-        findings.append(audit_part(part, name, settings, cohorts, tests=with_tests))
-    return _join(wanted, findings, cohorts)
+    workers: Workers[Finding] = local(min(jobs, len(parts)) or 1)
+    done: dict[int, Finding] = {}
+
+    def say() -> None:
+        waiting = [name for number, (name, _, _) in enumerate(parts) if number not in done]
+        tell("; ".join(waiting) or "done", 0.1 + 0.9 * len(done) / max(len(parts), 1))
+
+    say()
+    one = partial(_audit_one, tuple(parts), settings, tuple(cohorts))
+    for number, finding in workers(one, iter(range(len(parts)))):
+        done[number] = finding
+        say()
+    return _join(wanted, [*findings, *(done[number] for number in sorted(done))], cohorts, settings.seconds)
+
+
+def _audit_one(
+    parts: tuple[tuple[str, Part, bool], ...],
+    settings: Settings,
+    cohorts: tuple[pd.DataFrame, ...],
+    number: int,
+) -> Finding:
+    name, part, with_tests = parts[number]
+    return audit_part(part, name, settings, cohorts, tests=with_tests)
 
 
 def _parts(printed: Ledger, only: Collection[str], doubtful: Collection[str]) -> list[tuple[str, Part, bool]]:
@@ -126,7 +140,7 @@ def _name(part: Part, size: int) -> str:
     return f"{size} patients"
 
 
-def _join(ledger: Ledger, findings: list[Finding], cohorts: Sequence[pd.DataFrame]) -> Audit:
+def _join(ledger: Ledger, findings: list[Finding], cohorts: Sequence[pd.DataFrame], seconds: float) -> Audit:
     """Add the parts up and hold the sum against the best cohort."""
     statements = [s for finding in findings for s in finding.statements]
     held = {claim_id for s in statements for claim_id in s.ids}
@@ -147,59 +161,5 @@ def _join(ledger: Ledger, findings: list[Finding], cohorts: Sequence[pd.DataFram
         best[1] if best else None,
         best is not None and best[0] == fewest,
         tuple(c.id for c in loose),
+        seconds,
     )
-
-
-# --- readings -------------------------------------------------------------------------------------
-
-
-def readings_of(ledger: Ledger) -> tuple[tuple[str, str], ...]:
-    """List what can be changed in a ledger: a convention and another of its options."""
-    found = []
-    for name, options in READINGS.items():
-        convention = ledger.conventions.get(name)
-        if convention is None:
-            continue
-        tried = options or [str(option) for option in convention.options if _months(str(option))]
-        found += [(name, o) for o in tried if o in convention.options and o != convention.value]
-    return tuple(found)
-
-
-def read(ledger: Ledger, settings: Settings, name: str, option: str) -> tuple[Ledger, Settings]:
-    """Change one convention.
-
-    Returns
-    -------
-    Ledger, Settings
-        What the audit is to be asked with. The checker judges its witnesses by the same ledger.
-    """
-    if name == "survival_test":
-        return ledger, dataclasses.replace(settings, test=option)
-    if name == "rfs_definition":
-        return ledger, dataclasses.replace(settings, inner_counts_outer=False)
-    if name == "last_contact":
-        return ledger, dataclasses.replace(settings, one_contact=False)
-    if name == "month_length":
-        days = float(option.split()[0])
-        return _at_month(ledger, lambda month: round(month * 365.25 / 12 / days, 2)), settings
-    if name == "rate_reading":
-        return _at_month(ledger, lambda _: _months(option)), settings
-    changed = ledger.conventions[name].model_copy(update={"value": option})
-    return ledger.model_copy(update={"conventions": {**ledger.conventions, name: changed}}), settings
-
-
-def _months(option: str) -> float:
-    """Give the month that an option names, if it is another than that of the rates."""
-    found = re.search(r"just-after-(\d+(?:\.\d+)?)", option)
-    return float(found[1]) if found else 0.0
-
-
-def _at_month(ledger: Ledger, change: Callable[[float], float]) -> Ledger:
-    """Read every rate at another month."""
-
-    def moved(claim: Claim) -> Claim:
-        if claim.kind != "survival" or claim.month is None:
-            return claim
-        return claim.model_copy(update={"month": change(ledger.month(claim.month))})
-
-    return ledger.with_claims(map(moved, ledger.claims))

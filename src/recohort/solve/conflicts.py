@@ -27,7 +27,7 @@ from recohort.check import check
 from recohort.ledger import Claim, Ledger
 from recohort.solve.attribute_claims import COUNTS, add_claims, concerns_attributes
 from recohort.solve.attribute_model import AttributeModel
-from recohort.solve.conflict_sets import Explorer, Findings, Verdict
+from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.cpsat import run
 from recohort.solve.demands import build
 from recohort.solve.instance import Count, Instance, Settings
@@ -158,6 +158,10 @@ class Finding:
         Proven: no repair amends fewer statements.
     complete : bool
         Whether `repairs` are proven to be all that small.
+    undecided : tuple of tuple of int
+        Sets of the smallest size of which the solver could not say in time whether they are repairs.
+    questions : int
+        How many the solver was asked.
     p_values : tuple of Attainable
         What a P value that takes part in a conflict can be.
     """
@@ -169,6 +173,8 @@ class Finding:
     repairs: tuple[tuple[int, ...], ...]
     fewest: int
     complete: bool
+    undecided: tuple[tuple[int, ...], ...] = ()
+    questions: int = 0
     p_values: tuple[Attainable, ...] = ()
 
 
@@ -217,7 +223,8 @@ def audit_tables(
         return Verdict("feasible", kept) if solved else Verdict("unknown")
 
     explorer: Explorer[None] = Explorer(len(statements), ask, _known(statements, cohorts, ledger), tell)
-    return _finding("tables", statements, explorer.explore([k] for k in range(len(statements))))
+    explorer.explore([k] for k in range(len(statements)))
+    return _finding("tables", statements, explorer)
 
 
 def _what(claim: Claim) -> object:
@@ -316,9 +323,10 @@ def audit_part(
         return Verdict("feasible", met, cohort) if kept <= met else Verdict("unknown")
 
     explorer = Explorer(len(chosen), ask, _known(chosen, cohorts, ledger), tell)
-    found = explorer.explore(_easier(chosen))
+    explorer.explore(_easier(chosen))
+    found = _finding(name, chosen, explorer)
     p_values = _p_values(part, explorer, settings, tell)
-    return dataclasses.replace(_finding(name, chosen, found), p_values=p_values)
+    return dataclasses.replace(found, p_values=p_values, questions=explorer.calls)
 
 
 def _p_values(
@@ -416,7 +424,8 @@ def _known(
     return [frozenset(k for k, s in enumerate(statements) if s.ids <= met) for met in ids]
 
 
-def _finding(name: str, statements: tuple[Statement, ...], found: Findings[E]) -> Finding:
+def _finding(name: str, statements: tuple[Statement, ...], explorer: Explorer[E]) -> Finding:
+    found = explorer.findings
     conflicts = sorted(found.conflicts, key=lambda c: (len(c), sorted(c)))
     return Finding(
         name,
@@ -426,4 +435,6 @@ def _finding(name: str, statements: tuple[Statement, ...], found: Findings[E]) -
         tuple(sorted(tuple(sorted(repair)) for repair in found.repairs)),
         found.fewest,
         found.complete,
+        tuple(sorted(tuple(sorted(some)) for some in found.open)),
+        explorer.calls,
     )
