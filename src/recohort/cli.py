@@ -315,6 +315,69 @@ def _describe_cohort(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _bounds_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="CSV file, kept up to date; a further run goes on from it"
+    )
+    parser.add_argument("--only", default="", metavar="TEXT", help="quantities whose name has this in it")
+    parser.add_argument(
+        "--cohorts", type=Path, action="append", default=[], metavar="FILE",
+        help="a cohort (CSV) or an ensemble (Parquet) that meets every claim, to show what is reached",
+    )  # fmt: skip
+    parser.add_argument("--jobs", type=_whole(1, 64), default=2, metavar="N", help="processes (default 2)")
+
+
+def _bounds(options: argparse.Namespace) -> int:
+    """Prove how small and how large each quantity can be."""
+    from recohort import ledger as ledgers
+
+    if options.out is not None:
+        check_writable(options.out, options.ledger, *options.cohorts)
+    ledger = ledgers.load(options.ledger)
+
+    from recohort import terminal
+    from recohort.solve import bounds
+    from recohort.solve.order_bounds import Contradiction
+    from recohort.solve.problem import UnsupportedClaim
+
+    known = [patients for path in options.cohorts for patients in _cohorts_in(path, ledger)]
+    try:
+        with terminal.progress() as tell:
+            rows = bounds.run(
+                ledger, options.out, only=options.only, cohorts=known, jobs=options.jobs, tell=tell
+            )
+    except UnsupportedClaim as error:
+        raise InputError(f"{shown(options.ledger)}: {error}") from None
+    except Contradiction as error:
+        return _complain(
+            f"recohort bounds: no cohort meets these claims together (proven), so there is nothing to bound: "
+            f"{', '.join(error.claims[:8])}{', ...' if len(error.claims) > 8 else ''}",
+            NOT_MET,
+        )
+    if options.json:
+        terminal.print_json({"ledger": shown(options.ledger), "bounds": bounds.as_json(rows)})
+    else:
+        terminal.show_bounds(rows)
+        terminal.print_text(bounds.summary(rows))
+    return DONE
+
+
+def _cohorts_in(path: Path, ledger: Ledger) -> list[pd.DataFrame]:
+    """Read one cohort or many, all of which must meet every claim."""
+    from recohort import check, cohort, ensemble
+
+    many = path.suffix == ".parquet"
+    found = (
+        [one for _, one in ensemble.each(ensemble.read(path, ledger))]
+        if many
+        else [cohort.read(path, ledger)]
+    )
+    for number, patients in enumerate(found, 1):
+        if check.scorecard(check.check(patients, ledger))["not reproduced"]:
+            raise InputError(f"{shown(path)}: cohort {number} does not meet every claim; see recohort check")
+    return found
+
+
 @dataclass(frozen=True)
 class Command:
     """One command.
@@ -341,6 +404,7 @@ COMMANDS = (
         "conflicts", "find claims that cannot hold together as printed", _conflicts_arguments, _conflicts
     ),
     Command("sample", "draw many different cohorts from the printed numbers", _sample_arguments, _sample),
+    Command("bounds", "prove how small and how large each quantity can be", _bounds_arguments, _bounds),
     Command("describe", "print known patients as a paper would", _describe_arguments, _describe_cohort),
 )
 

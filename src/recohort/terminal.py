@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from contextlib import contextmanager
+from math import isfinite
 from typing import TYPE_CHECKING, NoReturn
 
 from rich import box
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 
     from recohort.check import Row
     from recohort.ledger import Claim
+    from recohort.solve.bounds import Bounds
 
-__all__ = ["json_text", "print_json", "print_text", "progress", "show_checked", "show_claims"]
+__all__ = ["json_text", "print_json", "print_text", "progress", "show_bounds", "show_checked", "show_claims"]
 
 STYLES = {
     "reproduced": "green",
@@ -98,6 +100,28 @@ def show_claims(claims: Iterable[Claim]) -> None:
     for claim in claims:
         table.add_row(claim.id, claim.printed, claim.at)
     _console().print(table)
+
+
+def show_bounds(rows: Iterable[Bounds]) -> None:
+    """Print one line per quantity; an end that is not known to be reached carries a question mark."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for name in ("quantity", "least", "most", "found", "verdict"):
+        table.add_column(
+            name, overflow="fold", justify="left" if name in ("quantity", "verdict") else "right"
+        )
+    for row in rows:
+        least, most, *found = (
+            _number(number, row.kind) for number in (row.low, row.high, row.low_found, row.high_found)
+        )
+        least, most = least + "?" * (not row.low_reached), most + "?" * (not row.high_reached)
+        table.add_row(row.name, least, most, " to ".join(dict.fromkeys(found)), row.verdict)
+    _console().print(table)
+
+
+def _number(number: float, kind: str) -> str:
+    if not isfinite(number):
+        return "-"
+    return f"{100 * number:.1f}%" if kind == "survival" else f"{number:.0f}"
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from recohort.ledger import Claim, Ledger
 from recohort.ledger_checks import allowed_levels
 from recohort.solve.problem import COUNTS, Curve, Problem, Query, SizeTarget, Test, UnsupportedClaim
 
-__all__ = ["build"]
+__all__ = ["build", "types_of"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -65,7 +65,7 @@ def build(ledger: Ledger) -> Problem:
     return Problem(
         ledger,
         tuple(used),
-        _types(ledger, used),
+        types_of(ledger, used),
         tuple(Query(*k, tuple(c)) for k, c in queries.items()),
         tuple(Test(*k, tuple(c)) for k, c in tests.items()),
         tuple(SizeTarget(*k, tuple(c)) for k, c in sizes.items()),
@@ -127,7 +127,7 @@ def _sizes(ledger: Ledger, claim: Claim) -> Iterator[tuple[Curve, int]]:
             yield Curve(endpoint, ledger.population(whole, claim.of)), int(number.value)
 
 
-def _types(ledger: Ledger, names: Sequence[str]) -> tuple[dict[str, Level | None], ...]:
+def types_of(ledger: Ledger, names: Sequence[str]) -> tuple[dict[str, Level | None], ...]:
     """Every combination of levels of these attributes that a patient can have."""
     choices: list[list[Level | None]] = []
     for name in names:

@@ -1,0 +1,66 @@
+"""How few or how many patients can have some attributes, from the printed counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ortools.sat.python import cp_model
+
+from recohort.conditions import Condition, Level
+from recohort.ledger import Ledger
+from recohort.solve.attribute_claims import concerns_attributes
+from recohort.solve.cpsat import run
+from recohort.solve.demands import types_of
+from recohort.solve.instance import Count
+
+__all__ = ["count_extreme", "known_counts"]
+
+
+def known_counts(ledger: Ledger, types: Sequence[Mapping[str, Level | None]]) -> tuple[Count, ...]:
+    """Return the printed counts of patients whom some types tell apart."""
+    found: dict[tuple[tuple[bool, ...], int], list[str]] = {}
+    names = set(types[0]) if types else set()
+    for claim in ledger.claims:
+        if not concerns_attributes(claim) or claim.kind not in ("count", "count_percent"):
+            continue
+        for number in claim.numbers_as_read:
+            whose = claim.of & claim.where if number.part == "count" else claim.of
+            if number.part != "percent" and whose.attributes <= names:
+                kinds = tuple(whose.holds(kind) for kind in types)
+                found.setdefault((kinds, int(number.value)), []).append(claim.id)
+    return tuple(Count(kinds, size, size, tuple(ids)) for (kinds, size), ids in found.items())
+
+
+def count_extreme(ledger: Ledger, where: Condition, names: Sequence[str], sense: int) -> float:
+    """Minimise (sense -1) or maximise (1) how many patients meet a condition.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    where : Condition
+    names : sequence of str
+        Attributes whose printed counts take part, those of the condition among them.
+    sense : int
+
+    Returns
+    -------
+    float
+        The proven bound; infinite, of the side of `sense`, if the counts contradict each other.
+    """
+    types = types_of(ledger, names)
+    model = cp_model.CpModel()
+    everybody = ledger.study.patients
+    size = [model.new_int_var(0, everybody, "") for _ in types]
+    model.add(cp_model.LinearExpr.sum(size) == everybody)
+    for count in known_counts(ledger, types):
+        mine = [v for v, yes in zip(size, count.types, strict=True) if yes]
+        model.add_linear_constraint(cp_model.LinearExpr.sum(mine), count.low, count.high)
+    total = cp_model.LinearExpr.sum([v for v, kind in zip(size, types, strict=True) if where.holds(kind)])
+    (model.maximize if sense > 0 else model.minimize)(total)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.max_deterministic_time = 10.0
+    if run(solver, model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return sense * math.inf
+    return float(round(solver.best_objective_bound))

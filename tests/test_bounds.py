@@ -1,0 +1,183 @@
+"""Bounds. Oracles: every cohort of a few patients on a short grid of times; histories worked out by hand."""
+
+from __future__ import annotations
+
+import json
+import random
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from recohort import cli, paths
+from recohort.ledger import Ledger
+from recohort.solve import bounds
+from recohort.solve.demands import build
+from recohort.solve.order_bounds import Contradiction
+from recohort.solve.quantities import Quantity, asked
+
+MONTH, LAST = 16, 24
+
+
+def _ledger(claims: list[dict[str, Any]], patients: int, endpoints: tuple[str, ...] = ("os",)) -> Ledger:
+    nested = {"not_after": "os"} if "rfs" in endpoints and "os" in endpoints else {}
+    every = {"rfs": {"time": "rfs_t", "event": "rfs_e", **nested}, "os": {"time": "os_t", "event": "os_e"}}
+    return Ledger.model_validate(
+        {
+            "study": {"title": "made up", "patients": patients,
+                      "time": {"unit": "months", "resolution": 1.0, "min": 1.0, "max": float(LAST)}},
+            "attributes": {"arm": {"levels": ["a", "b"]}, "sex": {"levels": ["m", "f"]}},
+            "endpoints": {name: every[name] for name in endpoints},
+            "claims": [{"id": f"c{i}", "at": "nowhere"} | claim for i, claim in enumerate(claims)],
+        }
+    )  # fmt: skip
+
+
+def _rate(percent: float, endpoint: str, where: dict[str, str] | None = None) -> dict[str, Any]:
+    return {"survival": f"{percent:.0f}%", "endpoint": endpoint, "month": MONTH, "where": where or {}}
+
+
+@lru_cache(maxsize=4)
+def _cohorts(patients: int, endpoints: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Every cohort: columns of shape (n_cohorts, n_patients), the first half in arm a."""
+    times = [t for t in (range(1, LAST + 1) if len(endpoints) == 1 else (3, 4, 7, 11, 13, 20)) if t != MONTH]
+    lives = [(t, e, t, e) for t in times for e in (0, 1)]
+    if len(endpoints) == 2:
+        lives += [(t, 1, u, e) for t in times for u in times for e in (0, 1) if t < u or (t == u and not e)]
+    people = np.array(lives)
+    rows = np.stack(np.meshgrid(*[np.arange(len(lives))] * patients, indexing="ij"), axis=-1)
+    rows = rows.reshape(-1, patients)
+    for column in (0, 2):
+        rows = rows[(np.diff(np.sort(people[rows, column]), axis=1) > 0).all(axis=1)]
+    names = ("rfs_t", "rfs_e", "os_t", "os_e")
+    return {name: people[rows, column] for column, name in enumerate(names)}
+
+
+def _inside(where: dict[str, str], patients: int) -> np.ndarray:
+    arm = np.array(["a"] * (patients // 2) + ["b"] * (patients - patients // 2))
+    return (arm == where["arm"]) if where else np.ones(patients, bool)
+
+
+def _survival(every: dict[str, np.ndarray], endpoint: str, inside: np.ndarray, time: float) -> np.ndarray:
+    t, event = every[f"{endpoint}_t"][:, inside], every[f"{endpoint}_e"][:, inside]
+    risk = (t[:, None, :] >= t[:, :, None]).sum(axis=2)
+    kept = np.where((event == 1) & (t <= time), (risk - 1) / risk, 1.0)
+    return np.asarray(kept.prod(axis=1))
+
+
+def _true(quantity: Quantity, every: dict[str, np.ndarray], patients: int) -> np.ndarray:
+    inside = _inside({name: test.levels[0] for name, test in quantity.population.where.tests}, patients)
+    if quantity.kind == "patients":
+        return np.full(len(every["os_t"]), inside.sum())
+    endpoint, time = str(quantity.endpoint), float(quantity.time or 0)
+    if quantity.kind == "survival":
+        return _survival(every, endpoint, inside, time)
+    t, event = every[f"{endpoint}_t"][:, inside], every[f"{endpoint}_e"][:, inside]
+    return np.asarray(
+        (t >= time).sum(axis=1) if quantity.kind == "at risk" else (event * (t <= time)).sum(axis=1)
+    )
+
+
+@pytest.mark.parametrize(("patients", "endpoints"), [(3, ("os",)), (3, ("rfs", "os"))])
+def test_bounds_are_those_of_every_cohort(patients: int, endpoints: tuple[str, ...]) -> None:
+    every = _cohorts(patients, endpoints)
+    rng = random.Random(len(endpoints))
+    for _ in range(4):
+        one = rng.randrange(len(every["os_t"]))
+        possible = np.ones(len(every["os_t"]), bool)
+        claims: list[dict[str, Any]] = [{"count": str(patients // 2), "where": {"arm": "a"}}]
+        for where in ({}, {"arm": "a"}, {"arm": "b"}):
+            endpoint = rng.choice(endpoints)
+            rate = 100 * _survival(every, endpoint, _inside(where, patients), MONTH)
+            claims.append(_rate(round(rate[one]), endpoint, where))
+            possible &= abs(rate - round(rate[one])) <= 0.5 + 1e-9
+        ledger = _ledger(claims, patients, endpoints)
+        for row, quantity in zip(bounds.run(ledger, jobs=1), asked(build(ledger)), strict=True):
+            true = _true(quantity, every, patients)[possible]
+            assert row.low <= true.min() + 1e-8, (row, claims)
+            assert row.high >= true.max() - 1e-8, (row, claims)
+            if len(endpoints) == 1:  # the grid of the other case is thinner than the ledger's
+                assert (row.low, row.high) == pytest.approx((true.min(), true.max()), abs=1e-7), (row, claims)
+
+
+def test_one_percentage_one_history() -> None:
+    """27% of five: 4/5 x 2/3 x 1/2 is the only product that prints so, and one patient is left after it."""
+    ledger = _ledger([_rate(27, "os")], 5)
+    rows = {row.name: row for row in bounds.run(ledger, jobs=1)}
+    events = rows[f"events at {MONTH}, os: everyone"]
+    assert (events.low, events.high, events.verdict) == (3, 3, "determined")
+    left = rows[f"at risk at {MONTH}, os: everyone"]
+    assert (left.low, left.high, left.verdict) == (0, 1, "bounded")
+    in_all = rows["events in all, os: everyone"]
+    assert (in_all.low, in_all.high) == (3, 4)
+    assert rows["at risk at 4, os: everyone"].high == 5
+
+
+def test_a_p_value_narrows_a_bound() -> None:
+    """Four of a die between months 8 and 16, nobody of b by then.
+
+    By hand: with b's four at risk at each death, or at all but the last, P is 0.007 or 0.009, which
+    print as 0.01; had only three been left at month 8, P would be 0.018 or more.
+    """
+    rates = [_rate(100, "os", {"arm": "b"}), _rate(0, "os", {"arm": "a"})]
+    rates.append(_rate(100, "os", {"arm": "a"}) | {"month": MONTH // 2})
+    rates.append({"count": "4", "where": {"arm": "a"}})
+    p = {"p_value": "0.01", "endpoint": "os", "groups": [{"arm": "a"}, {"arm": "b"}]}
+    name = f"at risk at {MONTH // 2}, os: arm b"
+    free, held = (
+        next(row for row in bounds.run(_ledger(claims, 8), jobs=1, only="arm b") if row.name == name)
+        for claims in (rates, [*rates, p])
+    )
+    assert (free.low, free.high) == (0, 4)
+    assert (held.low, held.high, held.low_claims) == (4, 4, "with P")
+
+
+def test_without_survival_claims() -> None:
+    """Two of four are in arm a, and of sex nothing is known: from none to both can be men in arm a."""
+    rows = bounds.run(_ledger([{"count": "2", "where": {"arm": "a"}}], 4), jobs=1)
+    assert {row.kind for row in rows} == {"patients"}
+    assert {(row.low, row.high) for row in rows} == {(0, 2)}
+
+
+def test_claims_that_conflict(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    ledger = _ledger([_rate(28, "os")], 5)
+    with pytest.raises(Contradiction) as caught:
+        bounds.run(ledger, jobs=1)
+    assert caught.value.claims == ("c0",)
+    file, out = tmp_path / "ledger.yaml", tmp_path / "bounds.csv"
+    file.write_text(
+        """
+study: {title: made up, patients: 5, time: {unit: months, resolution: 1.0, min: 1.0, max: 24.0}}
+attributes: {arm: {levels: [a, b]}}
+endpoints: {os: {time: os_t, event: os_e}}
+claims: [{id: c0, at: nowhere, survival: "28%", endpoint: os, month: 16}]
+""",
+        "utf-8",
+    )
+    assert cli.main(["bounds", "--ledger", str(file), "--out", str(out), "--jobs", "1"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "c0" in said
+    assert not out.exists()
+
+
+def test_resumes_and_drops_what_is_stale(tmp_path: Path) -> None:
+    ledger = _ledger([_rate(27, "os")], 5)
+    out = tmp_path / "bounds.csv"
+    rows = bounds.run(ledger, out, jobs=1)
+    assert [str(row) for row in bounds.read(out)] == [str(row) for row in rows]
+    before = out.stat().st_mtime_ns
+    bounds.run(ledger, out, jobs=1)
+    assert out.stat().st_mtime_ns == before  # nothing was left to do
+    other = bounds.run(_ledger([_rate(20, "os")], 5), out, jobs=1)
+    assert {row.ledger for row in bounds.read(out)} == {row.ledger for row in other}
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    only = "at risk at 12, rfs: response nonresponder, risk standard"
+    code = cli.main(["bounds", "--only", only, "--jobs", "1", "--json", "--cohorts", str(paths.COHORT)])
+    (row,) = json.loads(capsys.readouterr().out)["bounds"]
+    assert code == 0
+    assert row["low"] <= row["low_inner"] <= row["high_inner"] <= row["high"]
