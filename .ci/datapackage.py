@@ -21,6 +21,7 @@ SCHEMA = "cohort.schema.json"
 ENSEMBLE_SCHEMA = "ensemble.schema.json"
 RESULTS = {
     "validation": "Blind validation on open data: one row per curve and method",
+    "ensemble-diversity": "How different the cohorts of the ensemble are, by curve and way of drawing",
     "benchmark": "Time for all survival claims of one cohort, by package",
 }
 WARNING = (
