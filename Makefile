@@ -5,6 +5,7 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
+AXE := tests/browser/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 # The first Python 3.11-3.13 that can make an environment with pip in it; PYTHON=... chooses another.
@@ -30,9 +31,13 @@ test: $(VENV)/.ready ## lint, types and tests
 	$(BIN)/pytest --benchmark-skip
 
 .PHONY: browser
-browser: $(VENV)/.ready ## look at the built book in Chromium; screenshots go to _build/screenshots
+browser: $(VENV)/.ready $(AXE) ## look at the built book in Chromium; screenshots go to _build/screenshots
 	@test -f _build/html/index.html || $(MAKE) book
 	$(BIN)/pytest -m browser
+
+$(AXE): tests/browser/package-lock.json
+	@command -v npm >/dev/null || { echo "make: found no npm; install it (Debian: apt-get install npm)" >&2; exit 1; }
+	cd tests/browser && npm ci --no-audit --no-fund
 
 .PHONY: bench
 bench: $(VENV)/.ready ## time the kernel beside other packages; writes data/benchmark.csv

@@ -17,6 +17,7 @@ from bs4 import BeautifulSoup
 from recohort.paths import ROOT
 
 EXTENSIONS = ROOT / "book" / "_ext"
+MARKUP = runpy.run_path(str(EXTENSIONS / "markup.py"))
 MATHML = runpy.run_path(str(EXTENSIONS / "mathml.py"))["mathml"]
 PAGES = runpy.run_path(str(EXTENSIONS / "pages.py"))
 COLAB_CELL = (ROOT / "notebooks" / "_colab_cell.py").read_text("utf-8").rstrip("\n")
@@ -30,7 +31,8 @@ def build(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     shutil.copytree(
         ROOT / "book" / "_ext", folder / "book" / "_ext", ignore=shutil.ignore_patterns("__pycache__")
     )
-    shutil.copytree(ROOT / "book" / "_static", folder / "book" / "_static")
+    for name in ("_static", "_templates"):
+        shutil.copytree(ROOT / "book" / name, folder / "book" / name)
     shutil.copy(ROOT / "_config.yml", folder)
     (folder / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters: [{file: notebooks/one}]\n")
     (folder / "book" / "references.bib").touch()
@@ -140,3 +142,20 @@ def test_icon_script_keeps_the_icons_in_use_alone(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text('<i class="fa-solid fa-navicon"></i><i class="fa-yen"></i>')
     PAGES["cut_icons"](tmp_path)
     assert (scripts / "fontawesome.js").read_text() == f"x={{{bars}{yen}}}"
+
+
+@pytest.mark.parametrize(
+    ("written", "mended"),
+    [
+        ("<tr><th></th><th>n</th></tr>", "<tr><td></td><th>n</th></tr>"),
+        ('<th class="blank" > </th>', '<td class="blank" ></td>'),
+        ("<thead><th>x</th></thead>", "<thead><th>x</th></thead>"),
+        (
+            '<div class="citation" id="a" role="doc-biblioentry">',
+            '<div class="citation" id="a" role="listitem">',
+        ),
+        ('<summary aria-label="Toggle hidden content">\n<p>Show', "<summary>\n<p>Show"),
+    ],
+)
+def test_markup_is_mended(written: str, mended: str) -> None:
+    assert MARKUP["mend"](written) == mended

@@ -22,6 +22,8 @@ SCREENSHOTS = ROOT / "_build" / "screenshots"
 PAGES = sorted(
     path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*.html") if "_static" not in path.parts
 )
+each_page = pytest.mark.parametrize("name", [name for name in PAGES if name != "index.html"])
+SET_MODE = "mode => { document.documentElement.dataset.mode = document.documentElement.dataset.theme = mode }"
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

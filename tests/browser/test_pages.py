@@ -10,15 +10,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from .conftest import BUILT, PAGES, shot
+from .conftest import BUILT, SET_MODE, each_page, shot
 
 pytestmark = pytest.mark.browser
 
 BANNER = "Reconstructed patients, not real ones"
 FEWEST_WORDS = 6  # in a text alternative that says what a figure shows
-each_page = pytest.mark.parametrize("name", [name for name in PAGES if name != "index.html"])
-
-SET_MODE = "mode => { document.documentElement.dataset.mode = document.documentElement.dataset.theme = mode }"
 TOO_WIDE = """() => document.scrollingElement.scrollWidth <= window.innerWidth ? [] :
   [...document.querySelectorAll("body *")]
     .filter(e => e.getBoundingClientRect().right > window.innerWidth + 1)

@@ -58,9 +58,10 @@
         : "No event while both groups are at risk: nothing to compare, P = 1."));
   }
 
-  function press(button, text, pressed) {
-    button.textContent = text;
-    button.setAttribute("aria-pressed", pressed);
+  // A button shows its state, and says it to those who hear the page, with what pressing it does.
+  function label(button, name, state, pressing) {
+    button.textContent = state;
+    button.setAttribute("aria-label", name + ": " + state + ", " + pressing);
   }
 
   function life(one) {
@@ -74,11 +75,8 @@
       slider.value = one.time;
       row.style.setProperty("--colour", "var(--curve-" + groups[one.group].style + ")");
       row.dataset.event = one.event ? "yes" : "no";
-      press(event, one.event ? "event" : "censored", one.event);
-      event.setAttribute("aria-label", one.label + ": event");
-      press(arm, groups[one.group].short, one.group === 1);
-      arm.setAttribute("aria-label", one.label + ": " + groups[one.group].short + ", move to the other group");
-      arm.removeAttribute("aria-pressed");
+      label(event, one.label, one.event ? "event" : "censored", one.event ? "make it censored" : "make it an event");
+      label(arm, one.label, groups[one.group].short, "move to the other group");
     }
 
     function move(value) {
