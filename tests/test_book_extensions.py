@@ -23,6 +23,7 @@ PAGES = runpy.run_path(str(EXTENSIONS / "pages.py"))
 COLAB_CELL = (ROOT / "notebooks" / "_colab_cell.py").read_text("utf-8").rstrip("\n")
 REPOSITORY = "https://github.com/someone/their-copy"
 FIRST_PARAGRAPH = "The first paragraph is long enough to describe the page."
+CLAIM_LINK = '<a href="../book/index.html" data-claim="table1.n">number with patients behind it</a>'
 OUTSIDE = ("https://github.com", "mybinder", "colab.research")
 
 
@@ -40,7 +41,7 @@ def build(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "book" / "index.md").write_text(f"# A title\n\n{FIRST_PARAGRAPH}\n\n$${formula}$$\n")
     cells = [
         nbformat.v4.new_code_cell(COLAB_CELL, metadata={"tags": ["remove-cell"]}),
-        nbformat.v4.new_markdown_cell("# One"),
+        nbformat.v4.new_markdown_cell(f"# One\n\nA {CLAIM_LINK}."),
         nbformat.v4.new_code_cell("1 + 1"),
     ]
     (folder / "notebooks").mkdir()
@@ -109,6 +110,18 @@ def test_page_describes_itself_by_its_first_paragraph(private: Path) -> None:
     assert head is not None
     assert [m["content"] for m in head.select('meta[name="description"]')] == [FIRST_PARAGRAPH]
     assert [m["content"] for m in head.select('meta[property="og:title"]')] == ["A title"]
+
+
+def test_only_pages_that_link_to_claims_get_the_script_and_all_share_one_file(private: Path) -> None:
+    def scripts(page: str) -> list[str]:
+        soup = BeautifulSoup((private / page).read_text("utf-8"), "lxml")
+        return [str(script["src"]) for script in soup.select("script[src*='claim']")]
+
+    assert [src.split("?")[0] for src in scripts("notebooks/one.html")] == ["../_static/claim.js"]
+    assert scripts("book/index.html") == []
+    data = (private / "_static" / "claims-data.js").read_text("utf-8")
+    assert '"claims":{"' in data
+    assert "not real" in data
 
 
 def test_formulas_are_mathml_and_no_page_loads_a_script_for_them(private: Path) -> None:

@@ -9,7 +9,17 @@ from html import escape
 
 from recohort.exhibits.cells import Cell
 
-__all__ = ["CLAIM_PAGE", "Html", "Prose", "claim_link", "element", "figure", "flex", "verdict_link"]
+__all__ = [
+    "CLAIM_PAGE",
+    "Html",
+    "Prose",
+    "claim_link",
+    "element",
+    "figure",
+    "flex",
+    "number_link",
+    "verdict_link",
+]
 
 CLAIM_PAGE = "../book/every_printed_number.html"
 """The page that lists every claim, as seen from a page one folder below the book's root."""
@@ -74,6 +84,21 @@ def verdict_link(cell: Cell) -> Html:
         href=claim_link(cell.claim),
         data_claim=cell.claim,
         aria_label=f"{word}: {cell.place}, printed {cell.printed}",
+    )
+
+
+def number_link(cell: Cell) -> Html:
+    """Return a cell's reproduced number as a link to its entry, for a finger or a mouse.
+
+    The verdict beside it is the same link, so the keyboard need not stop twice.
+    """
+    return element(
+        "a",
+        cell.reproduced,
+        class_="number",
+        href=claim_link(cell.claim),
+        data_claim=cell.claim,
+        tabindex=-1,
     )
 
 

@@ -13,7 +13,10 @@ from recohort.exhibits.numbers import times
 from recohort.exhibits.tables import simple
 from recohort.ledger import Attribute, Claim, Convention, Ledger
 
-__all__ = ["about", "claims_table", "columns_table", "conventions_list", "in_words", "rules_list"]
+__all__ = [
+    "COLUMNS", "about", "claims_table", "columns_table", "conventions_list", "in_words", "part_in_words",
+    "rules_list",
+]  # fmt: skip
 
 BEFORE: Mapping[str, str] = {
     "denominator": "of", "median": "median", "low": "lowest", "high": "highest", "p": "P",
@@ -53,6 +56,12 @@ def about(claim: Claim, ledger: Ledger) -> str:
         label = ledger.endpoints[endpoint].label or endpoint
         who += f"; at risk for {label} at {times(ledger.month(month), ledger.study.time.unit)}"
     return f"{_statistic(claim, ledger)}: {who}"
+
+
+def part_in_words(row: Row) -> str:
+    """Return a printed number with the word that says what it is: ``of 32``, ``69 percent``."""
+    words = (BEFORE.get(row.part), row.printed, AFTER.get(row.part))
+    return " ".join(word for word in words if word)
 
 
 def claims_table(rows: Iterable[Row], ledger: Ledger) -> Html:
@@ -185,7 +194,7 @@ def _claim_body(name: str, numbers: list[Row], ledger: Ledger) -> Html:
         "th",
         what[:1].upper() + what[1:],
         " ",
-        element("code", name),
+        element("a", element("code", name), href=f"#claim-{name}", data_claim=name),
         scope="row",
         role="rowheader",
         rowspan=len(numbers),

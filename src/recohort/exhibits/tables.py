@@ -15,7 +15,7 @@ from recohort.check import Verdict
 from recohort.exhibits.cells import Cell, tally
 from recohort.exhibits.curves import GroupCurve, PanelData, risk_table, survival_at
 from recohort.exhibits.layout import Table
-from recohort.exhibits.markup import Html, claim_link, element, verdict_link
+from recohort.exhibits.markup import Html, claim_link, element, number_link, verdict_link
 from recohort.exhibits.numbers import p_number, percent, rounded, times
 from recohort.exhibits.words import NOT_REAL
 
@@ -239,12 +239,13 @@ def _survival_text(curve: GroupCurve, time: float, at_risk: int) -> str:
 
 
 def _reproduced(cell: Cell) -> list[str | Html]:
-    """Return our number and, if the print is read otherwise, how."""
+    """Return our number, which opens its patients, and, if the print is read otherwise, how."""
     if cell.verdict == "context":
         return ["–"]
+    number = number_link(cell)
     if not cell.reading:
-        return [cell.reproduced]
-    return [cell.reproduced, element("small", cell.reading, class_="reading")]
+        return [number]
+    return [number, element("small", cell.reading, class_="reading")]
 
 
 def _grid_cell(heading: str, name: str | None, cells: Mapping[str, Cell]) -> Html:
