@@ -99,6 +99,9 @@ def resources() -> list[dict[str, Any]]:
         table = {"type": "table", "format": "csv", "mediatype": "text/csv", "encoding": "utf-8"}
         dialect = {"delimiter": ",", "header": True}
         found.append(resource(name, f"{name.replace('-', '_')}.csv", title, **table, dialect=dialect))
+    title = "Which printed numbers cannot hold together, and the fewest that must be amended"
+    json_file = {"format": "json", "mediatype": "application/json", "encoding": "utf-8"}
+    found.append(resource("conflicts", "conflicts.json", title, **json_file))
     return found
 
 

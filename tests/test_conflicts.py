@@ -17,12 +17,16 @@ import yaml
 
 from recohort import cohort, ledger, paths
 from recohort.cli import main
+from recohort.exhibits.conflicts import to_json
 from recohort.exhibits.proofs import proof
 from recohort.ledger import Ledger
 from recohort.solve.audit import Audit, audit
 from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
-from recohort.solve.conflicts import as_printed, attainable, parts_of
+from recohort.solve.conflicts import attainable
 from recohort.solve.instance import Settings
+from recohort.solve.parts import parts_of
+from recohort.solve.statements import as_printed
+from recohort.solve.witness import met_claims
 
 FAST = Settings(seconds=5)
 
@@ -60,6 +64,11 @@ def test_rate_below_half_before_the_median() -> None:
     assert _conflicts(found) == [{"c2", "c3", "c4"}]  # the repeat is one statement with its first place
     (part,) = (f for f in found.findings if f.conflicts)
     assert (part.fewest, len(part.repairs), part.complete, part.minimal) == (1, 2, True, (True,))
+    # by hand: at 24 more than one half must be left; of 5 patients the least that is more is 4/5 × 2/3
+    ((change,),) = part.changes
+    assert (change.units, change.values, change.proven) == (13, (53.33,), True)
+    claims = [part.statements[k].claims[0].id for k in change.statements]
+    assert claims == ["c2"]
 
 
 def test_nobody_died_yet_somebody_did() -> None:
@@ -208,3 +217,54 @@ def test_attainable_p_values_are_those_of_a_complete_enumeration() -> None:
     values, proven = attainable(part, set(kept), first["fig2.rfs.p"], FAST)
     assert proven
     assert [round(p, 3) for p in values] == [0.280, 0.323, 0.373]
+
+
+# --- the committed audit ----------------------------------------------------------------------------
+
+COMMITTED: dict[str, Any] = json.loads((paths.DATA / "conflicts.json").read_text("utf-8"))
+
+
+def test_the_committed_audit_is_of_this_ledger() -> None:
+    book = ledger.load(paths.LEDGER)
+    stated = [s for part in COMMITTED["parts"] for s in part["statements"]]
+    for statement in stated:
+        assert book.claim(statement["claims"][0]["id"]).printed == statement["printed"]
+        for claim in statement["claims"]:
+            assert book.claim(claim["id"]).at == claim["place"]
+    named = {c["id"] for s in stated for c in s["claims"]} | {c["claim"] for c in COMMITTED["not_proven"]}
+    assert named == {c.id for c in book.claims if c.kind != "context"}
+
+
+def test_the_cohort_amends_no_more_than_the_proven_minimum() -> None:
+    """The checker says what the cohort meets as printed; what it does not meet is one of the repairs."""
+    book = as_printed(ledger.load(paths.LEDGER))
+    met = met_claims(cohort.read(paths.COHORT, book), book)
+    amended = 0
+    for part in COMMITTED["parts"]:
+        stated = [[claim["id"] for claim in s["claims"]] for s in part["statements"]]
+        repair = [ids for ids in stated if not met.issuperset(ids)]
+        assert sorted(repair) in [sorted(known) for known in part["repairs"]]
+        assert len(repair) == part["fewest"]
+        amended += len(repair)
+    assert met.issuperset(claim["claim"] for claim in COMMITTED["not_proven"])
+    assert COMMITTED["reached_by_cohort"]
+    assert COMMITTED["fewest"] == amended
+
+
+def test_the_tables_of_the_committed_audit_come_again() -> None:
+    book = ledger.load(paths.LEDGER)
+    again = to_json(audit(book, [cohort.read(paths.COHORT, book)], only=[
+        c.id for c in book.claims if c.endpoint is None
+    ]))  # fmt: skip
+    assert again["parts"][0] == COMMITTED["parts"][0]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_conflicts_of_two_of_the_committed_audit_come_again(number: int) -> None:
+    book = ledger.load(paths.LEDGER)
+    pairs = [c for c in COMMITTED["parts"][number]["conflicts"] if len(c["claims"]) == 2]
+    assert pairs
+    for pair in pairs:
+        ids = [name for names in pair["claims"] for name in names]
+        found: Any = to_json(audit(book, settings=FAST, only=ids))
+        assert pair in found["parts"][-1]["conflicts"]

@@ -10,7 +10,7 @@ from recohort.exhibits.proofs import proof
 if TYPE_CHECKING:
     from recohort.ledger import Claim, Ledger
     from recohort.solve.audit import Audit
-    from recohort.solve.conflicts import Finding, Statement
+    from recohort.solve.statements import Change, Finding, Statement
 
 __all__ = ["to_json", "to_lines"]
 
@@ -52,8 +52,9 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
                 "claims": _ids(finding, conflict),
                 "minimal": minimal,
                 "proof": _proof(finding, conflict, ledger),
+                "changes": _changes(finding, changes),
             }
-            for conflict, minimal in zip(finding.conflicts, finding.minimal, strict=True)
+            for conflict, minimal, changes in _conflicts(finding)
         ],
         "repairs": [_ids(finding, repair) for repair in finding.repairs],
         "undecided_repairs": [_ids(finding, some) for some in finding.undecided],
@@ -64,15 +65,33 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
                 "all_proven": p.proven,
                 "repairs": [_ids(finding, repair) for repair in p.repairs],
                 "all_repairs_of_at_most_2_proven": p.repairs_proven,
+                "changes": _changes(finding, p.changes),
             }
             for p in finding.p_values
         ],
     }
 
 
+def _conflicts(finding: Finding) -> Iterator[tuple[tuple[int, ...], bool, tuple[Change, ...]]]:
+    """Give each conflict, whether it is minimal, and the smallest changes that end it."""
+    yield from zip(finding.conflicts, finding.minimal, finding.changes, strict=True)
+
+
 def _ids(finding: Finding, some: Iterable[int]) -> list[list[str]]:
     """For each statement the ids of its claims."""
     return [[claim.id for claim in finding.statements[k].claims] for k in some]
+
+
+def _changes(finding: Finding, changes: Iterable[Change]) -> list[dict[str, object]]:
+    return [
+        {
+            "claims": _ids(finding, change.statements),
+            "printed_units": change.units,
+            "percent_instead": list(change.values),
+            "less_is_proven_impossible": change.proven,
+        }
+        for change in changes
+    ]
 
 
 def _proof(finding: Finding, conflict: Iterable[int], ledger: Ledger) -> str | None:
@@ -82,14 +101,16 @@ def _proof(finding: Finding, conflict: Iterable[int], ledger: Ledger) -> str | N
 def to_lines(audit: Audit) -> Iterator[str]:
     """Say in lines of text what was found, part by part."""
     for finding in audit.findings:
-        n = len(finding.conflicts)
-        yield f"{finding.name}: {len(finding.statements)} statements, {n} {_plural('conflict', n)}"
-        for conflict, minimal in zip(finding.conflicts, finding.minimal, strict=True):
+        number = len(finding.conflicts)
+        head = f"{finding.name}: {len(finding.statements)} statements"
+        yield f"{head}, {number} {_plural('conflict', number)}"
+        for conflict, minimal, changes in _conflicts(finding):
             size = "" if minimal else " (perhaps fewer of them)"
             yield f"  cannot all hold{size}:"
             yield from (f"    {_say(finding.statements[k])}" for k in conflict)
             words = _proof(finding, conflict, audit.ledger)
             yield f"    {words or 'The solver proves that no patients meet them all.'}"
+            yield from (f"    {line}" for line in _moves(finding, changes))
         if finding.fewest:
             sure = "these are all" if finding.complete else "not proven that these are all"
             yield f"  fewest amendments: {finding.fewest} (proven); {sure}:"
@@ -101,8 +122,17 @@ def to_lines(audit: Audit) -> Iterator[str]:
             yield f"  {_say(finding.statements[p.statement])}: the others leave P = {values} ({sure})"
             for repair in p.repairs:
                 yield "    amending " + " + ".join(_say(finding.statements[k]) for k in repair)
+            yield from (f"    {line}" for line in _moves(finding, p.changes))
         yield ""
     yield from _whole(audit)
+
+
+def _moves(finding: Finding, changes: Iterable[Change]) -> Iterator[str]:
+    for change in changes:
+        names = " and ".join(finding.statements[k].claims[0].id for k in change.statements)
+        values = " and ".join(f"{value:.1f}%" for value in change.values)
+        sure = "proven" if change.proven else "not proven"
+        yield f"nearest: {names} at {values} (no smaller change will do: {sure})"
 
 
 def _whole(audit: Audit) -> Iterator[str]:

@@ -54,10 +54,10 @@ def _share(claim: Claim, everybody: int) -> str | None:
     share, percent = Fraction(count, whole), part["percent"]
     if prints_as(share, percent.interval()):
         return None
-    cut = "would" if prints_as(share, percent.interval("truncated")) else "would not either"
+    fits_cut = prints_as(share, percent.interval("truncated"))
+    cut = "cut off instead of rounded, it fits" if fits_cut else "nor does it fit when cut off"
     return (
-        f"{count} of {whole} is {100 * float(share):.2f}%, which does not round to {percent.value:g}"
-        f" (cut off it {cut} give it)."
+        f"{count} of {whole} is {100 * float(share):.2f}%, which does not round to {percent.value:g} ({cut})."
     )
 
 
@@ -91,9 +91,10 @@ def _nobody_died(inner: Claim, outer: Claim, ledger: Ledger) -> str | None:
         return None
     if inner.numbers[0].value < 100 or outer.numbers[0].interval().high >= 100:
         return None
+    one, other = (ledger.endpoints[str(c.endpoint)].label or str(c.endpoint) for c in (inner, outer))
     return (
-        f"{inner.endpoint} of {inner.printed} means no event at all. Every event of {outer.endpoint} is one"
-        f" of {inner.endpoint}, so {outer.endpoint} would be 100%, too; {outer.printed} is printed."
+        f"A rate of {inner.printed} for {one} means no event at all. Every event of {other} is one of {one},"
+        f" so the rate for {other} would be 100%, too; {outer.printed} is printed."
     )
 
 

@@ -14,8 +14,11 @@ import numpy as np
 import pandas as pd
 
 from recohort.ledger import Ledger
-from recohort.solve.conflicts import Finding, Part, as_printed, audit_part, audit_tables, parts_of
+from recohort.solve.conflicts import audit_part
 from recohort.solve.instance import Instance, Settings
+from recohort.solve.parts import Part, parts_of
+from recohort.solve.statements import Finding, as_printed
+from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.witness import met_claims
 from recohort.solve.workers import Workers, local
 
@@ -33,7 +36,7 @@ class Audit:
     Attributes
     ----------
     ledger : Ledger
-        As printed.
+        As printed, whole.
     findings : tuple of Finding
     fewest : int
         Proven: at least so many statements must be amended.
@@ -101,7 +104,8 @@ def audit(
     for number, finding in workers(one, iter(range(len(parts)))):
         done[number] = finding
         say()
-    return _join(wanted, [*findings, *(done[number] for number in sorted(done))], cohorts, settings.seconds)
+    found = _join(wanted, [*findings, *(done[number] for number in sorted(done))], cohorts, settings.seconds)
+    return dataclasses.replace(found, ledger=printed)
 
 
 def _audit_one(

@@ -1,0 +1,98 @@
+"""Parts of the survival problem: patients whom no rate or median ties to others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recohort.ledger import Claim, Ledger
+from recohort.solve.attribute_claims import COUNTS
+from recohort.solve.demands import build
+from recohort.solve.instance import Count, Instance, Settings
+from recohort.solve.order_demands import OrderModel
+from recohort.solve.problem import Problem, Query, SizeTarget, Test, curves_of
+from recohort.solve.statements import Demand, Statement
+
+__all__ = ["Part", "counts_of", "parts_of"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Patients whom no rate or median ties to others, and the statements on them.
+
+    Attributes
+    ----------
+    problem : Problem
+    kinds : tuple of bool, length n_types
+    statements : tuple of Statement
+    counts : tuple of Count
+        Numbers of patients, as the tables print them.
+    """
+
+    problem: Problem
+    kinds: tuple[bool, ...]
+    statements: tuple[Statement, ...]
+    counts: tuple[Count, ...]
+
+    def model(self, kept: Iterable[int], settings: Settings) -> OrderModel:
+        """Orders of events that meet some of the statements."""
+        wanted = list(dict.fromkeys(d for k in sorted(kept) for d in self.statements[k].demands))
+        return OrderModel(
+            Instance(
+                self.problem,
+                self.kinds,
+                tuple(d for d in wanted if isinstance(d, Query)),
+                tuple(d for d in wanted if isinstance(d, Test)),
+                tuple(d for d in wanted if isinstance(d, SizeTarget)),
+                self.counts,
+            ),
+            settings,
+        )
+
+
+def counts_of(ledger: Ledger, problem: Problem, without: Collection[str] = ()) -> tuple[Count, ...]:
+    """Give the numbers of patients that claims print and that survival depends on."""
+    found: dict[Count, None] = {}
+    for claim in ledger.claims:
+        if claim.kind not in COUNTS or claim.at_risk is not None or claim.id in without:
+            continue
+        for number in claim.numbers:
+            whose = claim.of & claim.where if number.part == "count" else claim.of
+            if number.part != "percent" and whose.attributes <= set(problem.attributes):
+                types = tuple(bool(whose.holds(kind)) for kind in problem.types)
+                n = int(number.value)
+                found.setdefault(Count(types, n, n))
+    return tuple(found)
+
+
+def parts_of(ledger: Ledger, without: Collection[str] = ()) -> tuple[Part, ...]:
+    """Take a ledger's survival claims apart, the smallest part first.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        As printed.
+    without : collection of str
+        Claims whose counts are not to be relied on.
+    """
+    problem = build(ledger)
+    counts = counts_of(ledger, problem, without)
+    parts = []
+    for kinds in problem.parts:
+        alike: dict[tuple[Demand, ...], list[Claim]] = {}
+        demands: dict[str, list[Demand]] = {}
+        for demand in problem.demands():
+            curves = curves_of(demand)
+            if any(c.reverse or (problem.members(c) & ~kinds).any() for c in curves):
+                continue
+            for claim_id in demand.claims:
+                demands.setdefault(claim_id, []).append(demand)
+        for claim in ledger.claims:
+            if claim.id in demands:
+                alike.setdefault(tuple(demands[claim.id]), []).append(claim)
+        statements = tuple(Statement(tuple(claims), wanted) for wanted, claims in alike.items())
+        parts.append(Part(problem, tuple(bool(k) for k in kinds), statements, counts))
+    whole = Instance(problem, (True,) * len(problem.types), counts=counts)
+    return tuple(sorted(parts, key=lambda part: whole.most(np.array(part.kinds, bool))))

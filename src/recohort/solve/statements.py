@@ -1,0 +1,163 @@
+"""What an audit is about and what it gives: statements, and what was found of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import pandas as pd
+
+from recohort.ledger import Claim, Ledger
+from recohort.solve.conflict_sets import Explorer
+from recohort.solve.problem import Query, SizeTarget, Test
+from recohort.solve.witness import met_claims
+
+__all__ = ["Attainable", "Change", "Demand", "Finding", "Statement", "as_printed", "finding", "known"]
+
+Demand = Query | Test | SizeTarget
+E = TypeVar("E")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What some claims print alike.
+
+    Attributes
+    ----------
+    claims : tuple of Claim
+        The first one speaks for all.
+    demands : tuple
+        What curves must show; empty for attributes.
+    """
+
+    claims: tuple[Claim, ...]
+    demands: tuple[Demand, ...] = ()
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """Ids of the claims."""
+        return frozenset(claim.id for claim in self.claims)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What amended rates may be instead.
+
+    Attributes
+    ----------
+    statements : tuple of int
+        The amended ones.
+    units : int
+        So many units of the last printed digit.
+    values : tuple of float
+        What patients who meet the others show instead, in percent; others may do as well.
+    proven : bool
+        Whether less is proven not to be enough.
+    """
+
+    statements: tuple[int, ...]
+    units: int
+    values: tuple[float, ...]
+    proven: bool
+
+
+@dataclass(frozen=True)
+class Attainable:
+    """What a P value can be if all other statements on its endpoint hold.
+
+    Attributes
+    ----------
+    statement : int
+        Position of the P value among the part's statements.
+    values : tuple of float
+        Ascending.
+    proven : bool
+        Whether there are no others.
+    repairs : tuple of tuple of int
+        What would have to be amended on this endpoint: one statement, or two.
+    repairs_proven : bool
+        Whether these are all.
+    changes : tuple of Change
+        How far the rates of such a repair must move; of repairs by rates alone.
+    """
+
+    statement: int
+    values: tuple[float, ...]
+    proven: bool
+    repairs: tuple[tuple[int, ...], ...]
+    repairs_proven: bool
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an audit of one part found.
+
+    Attributes
+    ----------
+    name : str
+    statements : tuple of Statement
+    conflicts : tuple of tuple of int
+        Positions in `statements`, smallest conflicts first.
+    minimal : tuple of bool
+        For each conflict, whether every statement in it is proven to be needed.
+    repairs : tuple of tuple of int
+        The smallest repairs.
+    fewest : int
+        Proven: no repair amends fewer statements.
+    complete : bool
+        Whether `repairs` are proven to be all that small.
+    undecided : tuple of tuple of int
+        Sets of the smallest size of which the solver could not say in time whether they are repairs.
+    questions : int
+        How many the solver was asked.
+    p_values : tuple of Attainable
+        What a P value that takes part in a conflict can be.
+    changes : tuple of tuple of Change
+        For each conflict how far one of its rates must move so that the conflict is gone; of conflicts
+        of two.
+    """
+
+    name: str
+    statements: tuple[Statement, ...]
+    conflicts: tuple[tuple[int, ...], ...]
+    minimal: tuple[bool, ...]
+    repairs: tuple[tuple[int, ...], ...]
+    fewest: int
+    complete: bool
+    undecided: tuple[tuple[int, ...], ...] = ()
+    questions: int = 0
+    p_values: tuple[Attainable, ...] = ()
+    changes: tuple[tuple[Change, ...], ...] = ()
+
+
+def as_printed(ledger: Ledger) -> Ledger:
+    """Return the ledger without any reading: every number counts as it is printed."""
+    return ledger.with_claims(c.model_copy(update={"read_as": None, "because": None}) for c in ledger.claims)
+
+
+def known(
+    statements: Sequence[Statement], cohorts: Iterable[pd.DataFrame], ledger: Ledger
+) -> list[frozenset[int]]:
+    """Give the statements that known patients meet together."""
+    ids = [met_claims(cohort, ledger) for cohort in cohorts]
+    return [frozenset(k for k, s in enumerate(statements) if s.ids <= met) for met in ids]
+
+
+def finding(name: str, statements: tuple[Statement, ...], explorer: Explorer[E]) -> Finding:
+    """Put what an exploration found in order, the smallest conflicts first."""
+    found = explorer.findings
+    conflicts = sorted(found.conflicts, key=lambda c: (len(c), sorted(c)))
+    return Finding(
+        name,
+        statements,
+        tuple(tuple(sorted(c)) for c in conflicts),
+        tuple(c not in found.unminimised for c in conflicts),
+        tuple(sorted(tuple(sorted(repair)) for repair in found.repairs)),
+        found.fewest,
+        found.complete,
+        tuple(sorted(tuple(sorted(some)) for some in found.open)),
+        explorer.calls,
+        changes=((),) * len(conflicts),
+    )

@@ -1,0 +1,67 @@
+"""Conflicts and the smallest repairs among claims on attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+from ortools.sat.python import cp_model
+
+from recohort.ledger import Claim, Ledger
+from recohort.solve.attribute_claims import add_claims, concerns_attributes
+from recohort.solve.attribute_model import AttributeModel
+from recohort.solve.conflict_sets import Explorer, Verdict
+from recohort.solve.cpsat import run
+from recohort.solve.statements import Finding, Statement, finding, known
+
+__all__ = ["audit_tables"]
+
+Tell = Callable[[str], None]
+
+
+def audit_tables(
+    ledger: Ledger,
+    cohorts: Sequence[pd.DataFrame] = (),
+    *,
+    seconds: float = 20.0,
+    tell: Tell = lambda _: None,
+) -> Finding:
+    """Audit all claims on attributes.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        As printed, see `as_printed`.
+    cohorts : sequence of DataFrame
+        Known patients: whatever they meet can hold together.
+    seconds : float
+        Limit of each question, in the solver's deterministic time.
+    """
+    alike: dict[object, list[Claim]] = {}
+    for claim in filter(concerns_attributes, ledger.claims):
+        alike.setdefault(_what(claim), []).append(claim)
+    statements = tuple(Statement(tuple(claims)) for claims in alike.values())
+
+    def ask(kept: frozenset[int], quick: bool) -> Verdict[None]:  # noqa: ARG001 - all are quick
+        m = AttributeModel(ledger.with_claims(statements[k].claims[0] for k in sorted(kept)))
+        add_claims(m)
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.linearization_level = 2
+        solver.parameters.max_deterministic_time = seconds
+        status = run(solver, m.model)
+        if status == cp_model.INFEASIBLE:
+            return Verdict("infeasible")
+        solved = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+        return Verdict("feasible", kept) if solved else Verdict("unknown")
+
+    explorer: Explorer[None] = Explorer(len(statements), ask, known(statements, cohorts, ledger), tell)
+    explorer.explore([k] for k in range(len(statements)))
+    return finding("tables", statements, explorer)
+
+
+def _what(claim: Claim) -> object:
+    """Give the same for claims that print the same of the same patients."""
+    numbers = frozenset((n.part, n.value, n.interval()) for n in claim.numbers)
+    about = (claim.where, claim.of, claim.attribute, claim.groups, claim.outcome)
+    return (numbers, *map(str, about))
