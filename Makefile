@@ -22,6 +22,11 @@ help: ## show this list
 book: $(VENV)/.ready ## build the book into _build/html; any warning is an error
 	$(BIN)/jupyter-book build . --all -W -n --keep-going
 
+.PHONY: pdf
+pdf: $(VENV)/.ready ## print the built book as one PDF, into _build/pdf
+	@test -f _build/html/index.html || $(MAKE) book
+	$(BIN)/python .ci/pdf.py
+
 .PHONY: test
 test: $(VENV)/.ready ## lint, types and tests
 	$(BIN)/ruff check

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from ortools.sat.python import cp_model
 
+from recohort.solve import cpsat
 from recohort.solve.cpsat import run
 
 
@@ -50,3 +53,11 @@ def test_ctrl_c_ends_a_hard_one() -> None:
     with pytest.raises(KeyboardInterrupt):
         run(solver(), hard_model())
     assert 0.5 < time.monotonic() - started < 20
+
+
+def test_nothing_else_calls_the_solver() -> None:
+    """CP-SAT's own handling of SIGINT, once used, takes Ctrl-C from Python for good."""
+    calls = re.compile(r"solver\.solve\(|CpSolver\(\)\.solve\(")
+    solve = Path(cpsat.__file__).parent
+    callers = [file.name for file in solve.glob("*.py") if calls.search(file.read_text(encoding="utf-8"))]
+    assert callers == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,8 @@ from recohort.exhibits.curves import (
 )
 from recohort.exhibits.km import EXTENDED, STYLES, km_figure, to_svg
 from recohort.exhibits.layout import Panel
+from recohort.exhibits.markup import claim_link
+from recohort.exhibits.numbers import p_text, percent, times
 from recohort.exhibits.words import headline, panel_text
 
 if TYPE_CHECKING:
@@ -360,10 +363,38 @@ def test_figures_on_a_page_have_text_alternatives_and_ids_of_their_own(book: Exh
     page = BeautifulSoup(book.figure("fig1a", "fig1b", band=True).text, "lxml")
     drawings = page.select("figure > svg")
     assert [svg["aria-label"] for svg in drawings] == [panel_text(book.panel(n)) for n in ("fig1a", "fig1b")]
-    assert all(svg["role"] == "img" for svg in drawings)
+    assert all(svg["role"] == "group" for svg in drawings)  # not "img": it holds links
     ids = [tag["id"] for tag in page.find_all(id=True)]
     shared = {name for name in ids if ids.count(name) > 1}
     assert shared == set()
+
+
+def test_the_numbers_of_the_key_lead_to_their_claims(book: Exhibits) -> None:
+    page = BeautifulSoup(book.figure("fig2a").text, "lxml")
+    links = page.select("svg a[data-claim]")
+    drawn = book.panel("fig2a")
+    expected = {}
+    for curve in drawn.curves:
+        said = {"n": str(curve.n), "median": times(curve.median), "rate": percent(curve.shown[1])}
+        expected |= {found[-1].claim: said[name] for name, found in curve.printed.items() if found}
+    for comparison in drawn.comparisons:
+        if comparison.printed:
+            text = f"{comparison.test} P {p_text(comparison.p_value)}"
+            expected[comparison.printed[-1].claim] = text
+    assert expected
+    assert {str(a["data-claim"]): a.get_text().strip().rstrip("†") for a in links} == expected
+    for a in links:
+        assert a["href"] == claim_link(str(a["data-claim"]))
+        assert str(a["aria-label"]).startswith(a.get_text().strip())
+    hidden = [text for text in page.select("svg text") if text.get("aria-hidden") == "true"]
+    assert len(hidden) + len(links) == len(page.select("svg text"))
+
+
+def test_a_study_of_its_own_has_no_links_into_the_book(book: Exhibits) -> None:
+    page = BeautifulSoup(replace(book, linked=False).figure("fig2a").text, "lxml")
+    assert page.select("svg a") == []
+    assert page.select_one("figure > svg")["role"] == "img"
+    assert "aria-hidden" not in str(page.select_one("svg text"))
 
 
 def test_the_curves_stand_below_in_numbers(book: Exhibits) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ pytestmark = pytest.mark.browser
 
 TABLE_1 = "notebooks/02_table_1.html"
 SUPPLEMENT = "notebooks/03_supplemental_table_1.html"
+FIGURE_2 = "notebooks/05_figure_2.html"
 CLAIMS = {"table1.ecog.0": TABLE_1, "table1.tp53": TABLE_1, "supp1.mrd_high.ph_positive": SUPPLEMENT}
 LOADED = "!!(window.recohort && recohort.claims)"
 
@@ -95,11 +98,35 @@ def test_a_number_without_patients_says_so(served: str, visit: Any) -> None:
     assert "No table of these patients" in page.get_by_role("dialog").inner_text()
 
 
-@pytest.mark.parametrize("claim", ["table1.ecog.0"])
-def test_on_a_phone_the_page_behind_stays_as_wide_as_it_was(claim: str, served: str, visit: Any) -> None:
+def test_the_numbers_of_a_figure_open_it(served: str, visit: Any) -> None:
+    page = visit(f"{served}/{FIGURE_2}", served).page
+    label = page.locator("figure svg a[data-claim$='.nonresponder.hsct.n']").first
+    claim = label.get_attribute("data-claim")
+    label.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    dialog.wait_for()
+    patients = dialog.locator(".patients tbody").first.locator("tr:not(.section)")
+    assert patients.count() == int(str(label.text_content()))
+    assert claim in dialog.inner_text()
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.dataset.claim") == claim
+
+
+def test_a_finger_can_tell_the_numbers_of_a_figure_apart(served: str, visit: Any) -> None:
+    """24 pixels from centre to centre, as WCAG 2.2 asks (2.5.8)."""
+    page = visit(f"{served}/{FIGURE_2}", served).page
+    page.set_viewport_size({"width": 360, "height": 740})
+    boxes = [link.bounding_box() for link in page.locator("figure svg").first.locator("a").all()]
+    centres = [(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2) for box in boxes]
+    assert len(centres) > 1
+    assert min(math.dist(a, b) for a, b in combinations(centres, 2)) >= 24
+
+
+def test_on_a_phone_the_page_behind_stays_as_wide_as_it_was(served: str, visit: Any) -> None:
     page = visit(f"{served}/{TABLE_1}", served).page
     page.set_viewport_size({"width": 360, "height": 740})
-    box = opened(page, claim).bounding_box()
+    box = opened(page, "table1.ecog.0").bounding_box()
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 360
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 360

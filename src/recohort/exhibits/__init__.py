@@ -20,7 +20,7 @@ from recohort.exhibits.downloads import download_links, save
 from recohort.exhibits.flow import flow
 from recohort.exhibits.km import EXTENDED, km_figure, to_svg
 from recohort.exhibits.layout import Layout, load_layout
-from recohort.exhibits.markup import Html, Prose, element, figure, flex
+from recohort.exhibits.markup import Html, Prose, element, figure, flex, link_claims
 from recohort.exhibits.numbers import p_text, percent, rounded, times
 from recohort.exhibits.tables import (
     beside,
@@ -54,6 +54,8 @@ class Exhibits:
     cells : dict of str to Cell
         The same by printed cell.
     layout : Layout
+    linked : bool
+        Whether the claims have an entry in the book, to which a figure's numbers can lead.
     """
 
     ledger: Ledger
@@ -61,6 +63,7 @@ class Exhibits:
     rows: list[Row]
     cells: Mapping[str, Cell]
     layout: Layout
+    linked: bool = True
 
     def table(self, name: str) -> Html:
         """Return a printed table beside the cohort's."""
@@ -93,6 +96,8 @@ class Exhibits:
                 "details", element("summary", "The curves in numbers"), curve_numbers(data, ticks(until))
             )
             svg = to_svg(drawing, name)
+            if self.linked:
+                svg = link_claims(svg, self.cells)
             drawn.append(figure(svg, panel_text(data), headline(data), numbers, *more))
         return flex(drawn)
 
@@ -127,4 +132,5 @@ def open_exhibits(
     paper = load(ledger)
     patients = read(cohort, paper)
     rows = check(patients, paper)
-    return Exhibits(paper, patients, rows, cells(rows, paper), load_layout(layout, paper))
+    in_book = Path(ledger).resolve() == paths.LEDGER.resolve()
+    return Exhibits(paper, patients, rows, cells(rows, paper), load_layout(layout, paper), linked=in_book)

@@ -18,6 +18,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from recohort.exhibits.cells import Cell
 from recohort.exhibits.curves import GroupCurve, PanelData, risk_table, survival_at, ticks
 from recohort.exhibits.numbers import p_text, percent, times
 from recohort.exhibits.words import NOT_REAL
@@ -54,6 +55,8 @@ WIDTH, LEFT, RIGHT = 3.5, 0.68, 0.14
 COLUMNS = (2.12, 2.9, 3.44)
 """Right ends of the key's columns: patients, median, rate."""
 ROW = 0.165
+KEY_ROW = 0.27
+"""The key's numbers are links: on a phone, where an inch is some 90 pixels, a finger needs 24."""
 SMALL, NORMAL = 8.0, 9.0
 SETTINGS: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -109,19 +112,18 @@ def draw_key(ax: Axes, data: PanelData) -> None:
     rows = 1 + len(data.curves) + len(data.comparisons)
     ax.set(xlim=(0, WIDTH), ylim=(rows - 0.5, -0.5))
     ax.axis("off")
-    lines = [("N", "Median", f"At {times(data.panel.month)}")]
-    for curve in data.curves:
-        mark = "†" if curve.read_month is not None else ""
-        lines.append((str(curve.n), times(curve.median), percent(curve.shown[1]) + mark))
-    for row, line in enumerate(lines):
-        for right, text in zip(COLUMNS, line, strict=True):
-            ax.text(right, row, text, ha="right", va="center")
+    for right, text in zip(COLUMNS, ("N", "Median", f"At {times(data.panel.month)}"), strict=True):
+        ax.text(right, 0, text, ha="right", va="center")
     for row, curve in enumerate(data.curves, start=1):
+        mark = "†" if curve.read_month is not None else ""
+        line = {"n": str(curve.n), "median": times(curve.median), "rate": percent(curve.shown[1]) + mark}
+        for right, (name, text) in zip(COLUMNS, line.items(), strict=True):
+            ax.text(right, row, text, ha="right", va="center", gid=_claim(curve.printed[name]))
         _sample(ax, curve.style, 0.05, row)
         ax.text(0.36, row, curve.label, va="center")
     for row, comparison in enumerate(data.comparisons, start=1 + len(data.curves)):
         p = f"{comparison.test} P {p_text(comparison.p_value)}"
-        ax.text(COLUMNS[-1], row, p, ha="right", va="center")
+        ax.text(COLUMNS[-1], row, p, ha="right", va="center", gid=_claim(comparison.printed))
         if len(data.curves) > 2:
             first, second = (data.curves[i].style for i in comparison.pair)
             _sample(ax, first, 0.05, row)
@@ -205,8 +207,8 @@ def km_figure(
     notes = _notes(data)
     heights = {
         "title": 0.24,
-        "key": ROW * (1 + len(data.curves) + len(data.comparisons)),
-        "gap": 0.12 + ROW * max(0, (tests or 0) - len(data.comparisons)),
+        "key": KEY_ROW * (1 + len(data.curves) + len(data.comparisons)),
+        "gap": 0.12 + KEY_ROW * max(0, (tests or 0) - len(data.comparisons)),
         "curves": 2.0,
         "axis": 0.46,
         "risk": ROW * risk_lines(len(data.curves), rows),
@@ -251,7 +253,7 @@ def to_svg(figure: Figure, name: str) -> str:
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
     svg = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
-    svg = re.sub(r'id="(?=curve-|censored-|at_risk-|censored-|events-)', 'data-part="', svg)
+    svg = re.sub(r'id="(?=curve-|censored-|at_risk-|events-|claim-)', 'data-part="', svg)
     named = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
     svg = re.sub(r' id="([^"]+)"', lambda found: found.group() if found[1] in named else "", svg)
     for number, style in enumerate(STYLES):
@@ -273,6 +275,11 @@ def _frame(ax: Axes, at: Sequence[float], unit: str, endpoint: str) -> None:
     ax.spines["bottom"].set_position(("outward", 4))
     ax.tick_params(length=3)
     ax.xaxis.labelpad = 2
+
+
+def _claim(printed: Sequence[Cell]) -> str | None:
+    """Name the claim that prints a number, the one in the figure if there are several."""
+    return f"claim-{printed[-1].claim}" if printed else None
 
 
 def _sample(ax: Axes, style: int, x: float, y: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from html import escape
+from html import escape, unescape
 
 from recohort.exhibits.cells import Cell
 
@@ -115,10 +115,42 @@ def figure(svg: str, alt: str, caption: str | Html, *more: Html) -> Html:
     *more : Html
         For example the numbers behind the drawing.
     """
+    role = "group" if "data-claim=" in svg else "img"  # links inside an image would be out of reach
     named = re.sub(
-        r"<svg\b", f'<svg role="img" style="max-width: 30rem" aria-label="{escape(alt)}"', svg, count=1
+        r"<svg\b", f'<svg role="{role}" style="max-width: 30rem" aria-label="{escape(alt)}"', svg, count=1
     )
     return element("figure", Html(named), element("figcaption", caption), *more, class_="exhibit drawing")
+
+
+CLAIMED = re.compile(r'<g data-part="claim-([^"]+)">(.*?)</g>', re.DOTALL)
+"""A text that draws the number of a claim, see :func:`recohort.exhibits.km.draw_key`."""
+
+
+def link_claims(svg: str, cells: Mapping[str, Cell]) -> str:
+    """Let the numbers in a drawing lead to their claims, as those of a table do.
+
+    They are all that is then heard of the drawing itself: its other texts are in its text alternative.
+
+    Parameters
+    ----------
+    svg : str
+        As from :func:`recohort.exhibits.km.to_svg`.
+    cells : mapping of str to Cell
+        By claim id.
+    """
+    if not CLAIMED.search(svg):
+        return svg
+
+    def linked(found: re.Match[str]) -> str:
+        claim, inside = found.groups()
+        inside = inside.replace(' aria-hidden="true"', "")
+        text = re.sub(r"<!--.*?-->|<[^>]+>", "", inside, flags=re.DOTALL).strip()
+        said = f"{text}: {cells[claim].place}, printed {cells[claim].printed}"
+        return element(
+            "a", Html(inside), href=claim_link(claim), data_claim=claim, aria_label=unescape(said)
+        ).text
+
+    return CLAIMED.sub(linked, svg.replace("<text ", '<text aria-hidden="true" '))
 
 
 def flex(parts: Iterable[Html]) -> Html:

@@ -16,7 +16,8 @@ def run(solver: cp_model.CpSolver, model: cp_model.CpModel) -> CpSolverStatus:
     """Solve a model in a thread, so that the main thread can be interrupted meanwhile.
 
     Inside `solver.solve` Python sees no signal; CP-SAT catches SIGINT itself and returns what it has,
-    which would pass for an ordinary end.
+    which would pass for an ordinary end. It also leaves SIGINT without a handler behind: from then on
+    Ctrl-C would kill the process. So nothing calls `solver.solve` but this.
 
     Raises
     ------

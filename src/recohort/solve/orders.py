@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model
 
+from recohort.solve.cpsat import run
 from recohort.solve.instance import Instance, Settings, landmark_tick
 from recohort.solve.ladders import log_steps
 from recohort.solve.problem import Curve
@@ -189,7 +190,7 @@ class Slots:
         model.maximize(total(_flat(events)))
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
-        solver.solve(model)
+        run(solver, model)
         return math.floor(solver.best_objective_bound + 1e-6)
 
     def _limits(self, endpoint: int) -> Iterator[tuple[Curve, int]]:
