@@ -183,31 +183,65 @@ class _Group:
         return best
 
     def _row(self, quantity: Quantity, ledger: str) -> Bounds:
-        low, high = self.bound[quantity, -1], self.bound[quantity, 1]
-        found = [v for v in self.found[quantity] if low - SAME <= v <= high + SAME]
-        inner = [v for v in self.inner[quantity] if not math.isnan(v)]
-        everybody = self.bound.get((Quantity("patients", quantity.population), 1), math.inf)
-        top = 1.0 if quantity.kind == "survival" else everybody
-        verdict: Verdict = "determined" if high - low < SAME else "bounded"
-        if verdict == "bounded" and low <= SAME and high >= top - SAME:
-            verdict = "free"
-        return Bounds(
-            quantity.name,
-            quantity.kind,
-            str(quantity.population),
-            quantity.endpoint,
-            quantity.time,
-            _tidy(low),
-            _tidy(high),
-            self.claims[quantity, -1],
-            self.claims[quantity, 1],
-            _tidy(min(found, default=math.nan)),
-            _tidy(max(found, default=math.nan)),
-            _tidy(min(inner, default=math.nan)),
-            _tidy(max(inner, default=math.nan)),
-            verdict,
-            ledger,
-        )
+        ends = self.bound[quantity, -1], self.bound[quantity, 1]
+        claims = self.claims[quantity, -1], self.claims[quantity, 1]
+        top = self.bound.get((Quantity("patients", quantity.population), 1), math.inf)
+        return _row(quantity, ends, claims, self.found[quantity], self.inner[quantity], top, ledger)
+
+
+def _row(
+    quantity: Quantity,
+    ends: tuple[float, float],
+    claims: tuple[str, str],
+    found: Iterable[float],
+    inner: Iterable[float],
+    everybody: float,
+    ledger: str,
+) -> Bounds:
+    low, high = ends
+    found = [v for v in found if low - SAME <= v <= high + SAME]
+    inner = [v for v in inner if not math.isnan(v)]
+    top = 1.0 if quantity.kind == "survival" else everybody
+    verdict: Verdict = "determined" if high - low < SAME else "bounded"
+    if verdict == "bounded" and low <= SAME and high >= top - SAME:
+        verdict = "free"
+    return Bounds(
+        quantity.name,
+        quantity.kind,
+        str(quantity.population),
+        quantity.endpoint,
+        quantity.time,
+        _tidy(low),
+        _tidy(high),
+        *claims,
+        _tidy(min(found, default=math.nan)),
+        _tidy(max(found, default=math.nan)),
+        _tidy(min(inner, default=math.nan)),
+        _tidy(max(inner, default=math.nan)),
+        verdict,
+        ledger,
+    )
+
+
+def _outcome(problem: Problem, quantity: Quantity, known: Iterable[Bounds], inner: Floats) -> Bounds:
+    """Bound events by an attribute on which no curve depends, from events by those on which curves do."""
+    where = quantity.population.where
+    same = {row.population: row for row in known if (row.kind, row.endpoint, row.time) == _what(quantity)}
+    others = (q.population for q in asked(problem) if (q.kind, q.endpoint, q.time) == _what(quantity))
+    events = {
+        p.where: (same[str(p)].low, same[str(p)].high)
+        for p in others
+        if p.at_risk is None and p.where.attributes <= set(problem.attributes) and str(p) in same
+    }
+    names = [*problem.attributes, *where.attributes]
+    everybody = count_extreme(problem.ledger, where, names, 1)
+    low, high = (count_extreme(problem.ledger, where, names, sense, events) for sense in (-1, 1))
+    seen = np.unique(inner).tolist()
+    return _row(quantity, (low, high), ("counts", "counts"), seen, seen, everybody, digest(problem.ledger))
+
+
+def _what(quantity: Quantity) -> tuple[str, str | None, float | None]:
+    return quantity.kind, quantity.endpoint, quantity.time
 
 
 def _parts(problem: Problem) -> tuple[npt.NDArray[np.bool_], ...]:
@@ -280,8 +314,12 @@ def run(
     quantities = [q for q in asked(problem) if only in q.name]
     known = {} if out is None else {row.name: row for row in read(out) if row.ledger == digest(ledger)}
     groups: dict[Population, list[Quantity]] = {}
+    others = [
+        q for q in quantities if q.endpoint and not q.population.where.attributes <= set(problem.attributes)
+    ]
     for quantity in quantities:
-        groups.setdefault(quantity.population, []).append(quantity)
+        if quantity not in others:
+            groups.setdefault(quantity.population, []).append(quantity)
     whole = pd.concat(cohorts, ignore_index=True) if cohorts else None
     inner = {q: values(q, whole, ledger, len(cohorts)) for q in quantities} if whole is not None else {}
     waiting = [group for group in groups.values() if any(q.name not in known for q in group)]
@@ -289,11 +327,18 @@ def run(
         delayed(bounds_of)(problem, group, {q: inner[q] for q in group if q in inner}, effort)
         for group in waiting
     )
-    for number, rows in enumerate(made, 1):
-        known |= {row.name: row for row in rows}
+
+    def keep(rows: Iterable[Bounds]) -> None:
+        known.update({row.name: row for row in rows})
         if out is not None:
             write(out, [known[q.name] for q in asked(problem) if q.name in known])
+
+    for number, rows in enumerate(made, 1):
+        keep(rows)
         tell(f"{number} of {len(waiting)} populations", number / len(waiting))
+    left = [q for q in others if q.name not in known]
+    if left:
+        keep([_outcome(problem, q, list(known.values()), inner.get(q, np.zeros(0))) for q in left])
     return [known[q.name] for q in quantities]
 
 

@@ -32,7 +32,13 @@ def known_counts(ledger: Ledger, types: Sequence[Mapping[str, Level | None]]) ->
     return tuple(Count(kinds, size, size, tuple(ids)) for (kinds, size), ids in found.items())
 
 
-def count_extreme(ledger: Ledger, where: Condition, names: Sequence[str], sense: int) -> float:
+def count_extreme(
+    ledger: Ledger,
+    where: Condition,
+    names: Sequence[str],
+    sense: int,
+    events: Mapping[Condition, tuple[float, float]] | None = None,
+) -> float:
     """Minimise (sense -1) or maximise (1) how many patients meet a condition.
 
     Parameters
@@ -42,6 +48,9 @@ def count_extreme(ledger: Ledger, where: Condition, names: Sequence[str], sense:
     names : sequence of str
         Attributes whose printed counts take part, those of the condition among them.
     sense : int
+    events : mapping, optional
+        If given, patients with an event are counted; between how many of those who meet each of these
+        conditions had one.
 
     Returns
     -------
@@ -52,12 +61,21 @@ def count_extreme(ledger: Ledger, where: Condition, names: Sequence[str], sense:
     model = cp_model.CpModel()
     everybody = ledger.study.patients
     size = [model.new_int_var(0, everybody, "") for _ in types]
+    ill = [model.new_int_var(0, everybody, "") for _ in types]
+    for had_event, all_of_them in zip(ill, size, strict=True):
+        model.add(had_event <= all_of_them)
+
+    def total(of: Sequence[cp_model.IntVar], inside: Sequence[bool]) -> cp_model.LinearExpr:
+        return cp_model.LinearExpr.sum([v for v, yes in zip(of, inside, strict=True) if yes])
+
     model.add(cp_model.LinearExpr.sum(size) == everybody)
     for count in known_counts(ledger, types):
-        mine = [v for v, yes in zip(size, count.types, strict=True) if yes]
-        model.add_linear_constraint(cp_model.LinearExpr.sum(mine), count.low, count.high)
-    total = cp_model.LinearExpr.sum([v for v, kind in zip(size, types, strict=True) if where.holds(kind)])
-    (model.maximize if sense > 0 else model.minimize)(total)
+        model.add_linear_constraint(total(size, count.types), count.low, count.high)
+    for condition, (low, high) in (events or {}).items():
+        inside = [condition.holds(kind) for kind in types]
+        model.add_linear_constraint(total(ill, inside), round(low), round(high))
+    wanted = total(size if events is None else ill, [where.holds(kind) for kind in types])
+    (model.maximize if sense > 0 else model.minimize)(wanted)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.max_deterministic_time = 10.0

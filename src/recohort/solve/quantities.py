@@ -1,9 +1,9 @@
 """What a reader may ask of the patients behind a ledger, found from the ledger alone.
 
 For each curve that the ledger prints something about: its patients, and over time the number at risk,
-survival, and events so far. For each level of an attribute that curves depend on: events of every
-endpoint. For each pair of such attributes: how many patients have both levels. The times are shares
-and multiples of the time at which the ledger prints most of its rates.
+survival, and events so far. For each level of an attribute that curves depend on, and of any other with
+two levels: events of every endpoint. For each pair of levels that curves depend on: how many patients
+have both. The times are shares and multiples of the time at which the ledger prints most of its rates.
 """
 
 from __future__ import annotations
@@ -70,7 +70,14 @@ class Quantity:
 def asked(problem: Problem) -> tuple[Quantity, ...]:
     """List the quantities of a ledger."""
     return tuple(
-        dict.fromkeys([*_of_curves(problem), *_events_by_level(problem), *_cross_tabulations(problem)])
+        dict.fromkeys(
+            [
+                *_of_curves(problem),
+                *_events_by_level(problem),
+                *_cross_tabulations(problem),
+                *_other_outcomes(problem),
+            ]
+        )
     )
 
 
@@ -103,6 +110,18 @@ def _cross_tabulations(problem: Problem) -> Iterator[Quantity]:
     for a, b in itertools.combinations(_levels(problem), 2):
         if a.attributes != b.attributes:
             yield Quantity("patients", Population(a & b))
+
+
+def _other_outcomes(problem: Problem) -> Iterator[Quantity]:
+    """Events by the levels of attributes on which no curve depends, where there are two."""
+    usual = _usual_time(problem.ledger)
+    for name, attribute in problem.ledger.attributes.items():
+        if name in problem.attributes or len(attribute.levels or ()) != 2 or not problem.queries:
+            continue
+        for level in attribute.levels or ():
+            for endpoint in problem.endpoints:
+                population = Population(Condition(((name, Levels((level,))),)))
+                yield Quantity("events", population, endpoint, usual)
 
 
 def _levels(problem: Problem) -> list[Condition]:
