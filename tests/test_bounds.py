@@ -168,6 +168,13 @@ claims: [{id: c0, at: nowhere, survival: "28%", endpoint: os, month: 16}]
     assert not out.exists()
 
 
+def test_counts_that_conflict() -> None:
+    counts = [{"count": "2", "where": {"arm": "a"}}, {"count": "3", "where": {"arm": "b"}}]
+    with pytest.raises(Contradiction) as caught:
+        bounds.run(_ledger([*counts, _rate(100, "os", {"arm": "a"})], 4), jobs=1)
+    assert set(caught.value.claims) == {"c0", "c1"}
+
+
 def test_resumes_and_drops_what_is_stale(tmp_path: Path) -> None:
     ledger = _ledger([_rate(27, "os")], 5)
     out = tmp_path / "bounds.csv"

@@ -9,95 +9,47 @@ meet every rate and median of their part.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from joblib import Parallel, delayed
 
-from recohort.conditions import Population
-from recohort.files import write_text
+from recohort.conditions import Condition, Population
 from recohort.ledger import Ledger
+from recohort.solve.bounds_rows import SAME, Bounds, Verdict, as_json, digest, read, summary, write
 from recohort.solve.count_bounds import count_extreme, known_counts
 from recohort.solve.demands import build
-from recohort.solve.order_bounds import Extreme, extreme, relaxations
+from recohort.solve.order_bounds import Contradiction, Extreme, extreme, relaxations
 from recohort.solve.problem import Problem
 from recohort.solve.quantities import Quantity, asked, values
+from recohort.solve.quick_bounds import Ends, quick_bounds, together
 
 __all__ = ["Bounds", "as_json", "bounds_of", "digest", "read", "run", "summary", "write"]
 
+T = TypeVar("T")
 Floats = npt.NDArray[np.float64]
-Verdict = Literal["determined", "bounded", "free"]
-SAME = 1e-6
-"""Survival closer than this is the same; two products of so few factors differ by more."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """One quantity and how far it can go.
-
-    Attributes
-    ----------
-    name, kind, population : str
-    endpoint : str, optional
-    time : float, optional
-    low, high : float
-        Proven; NaN where the population may be empty.
-    low_claims, high_claims : str
-        The claims on which the bound rests, see `Relaxation.name`; `counts` if on numbers of patients
-        or on another bound alone.
-    low_found, high_found : float
-        The furthest patients that were found; NaN if none were. Where this is the bound it is *reached*.
-    low_inner, high_inner : float
-        The range in the cohorts given, which meet every claim, P values too.
-    verdict : str
-        `free` if the bounds are no narrower than 0 to 1, or nobody to everybody.
-    """
-
-    name: str
-    kind: str
-    population: str
-    endpoint: str | None
-    time: float | None
-    low: float
-    high: float
-    low_claims: str
-    high_claims: str
-    low_found: float
-    high_found: float
-    low_inner: float
-    high_inner: float
-    verdict: Verdict
-    ledger: str
-
-    @property
-    def low_reached(self) -> bool:
-        """Whether the minimum is known to be reached."""
-        return abs(self.low - self.low_found) < SAME
-
-    @property
-    def high_reached(self) -> bool:
-        """Whether the maximum is known to be reached."""
-        return abs(self.high - self.high_found) < SAME
-
-
-def digest(ledger: Ledger) -> str:
-    """Return a short name of a ledger's content, by which stale bounds are told from fresh ones."""
-    return hashlib.sha256(ledger.model_dump_json().encode()).hexdigest()[:12]
+ARITHMETIC = "arithmetic"
+"""What a bound rests on that needed no search over orders."""
 
 
 class _Group:
     """The quantities of one population, which bound each other."""
 
     def __init__(
-        self, problem: Problem, group: Sequence[Quantity], inner: Mapping[Quantity, Floats], effort: float
+        self,
+        problem: Problem,
+        group: Sequence[Quantity],
+        start: Mapping[Quantity, Ends],
+        inner: Mapping[Quantity, Floats],
+        effort: float,
     ) -> None:
+        self.start = start
         self.problem, self.group, self.effort = problem, group, effort
         self.counts = known_counts(problem.ledger, problem.types)
         self.parts: list[npt.NDArray[np.bool_]] = []
@@ -123,8 +75,10 @@ class _Group:
         return names.index(quantity.endpoint) if quantity.endpoint else 0
 
     def _end(self, quantity: Quantity, sense: int) -> None:
-        bound, source = self._implied(quantity, sense), "counts"
-        if len(self.parts) != 1:
+        bound, source = self._implied(quantity, sense), ARITHMETIC
+        if len(self.parts) != 1 and any(abs(v - bound) < SAME for v in self.inner[quantity]):
+            pass  # known to be reached: no search can narrow it
+        elif len(self.parts) != 1:
             sums = [self._part_end(quantity, sense, part)[0] for part in self.parts]
             whole = sum(sums) if self.parts and quantity.kind != "survival" else sense * math.inf
             if sense * whole < sense * bound:
@@ -140,7 +94,7 @@ class _Group:
     ) -> tuple[float, str]:
         """Bound what one part contributes; of patients in one part, remember who was found."""
         alone = bound is not None
-        best, source = (sense * math.inf if bound is None else bound), "counts"
+        best, source = (sense * math.inf if bound is None else bound), ARITHMETIC
         for step in relaxations(self.problem, self.counts, part, quantity.curve, self.effort):
             reached = self.found if step.name != "with P" else self.inner
             if alone and any(abs(v - best) < SAME for v in reached[quantity]):
@@ -158,14 +112,8 @@ class _Group:
 
     def _implied(self, quantity: Quantity, sense: int) -> float:
         """Return what follows from bounds already known: nobody comes back, and curves only fall."""
-        everybody = float(self.problem.ledger.study.patients)
-        patients = self.bound.get((Quantity("patients", quantity.population), 1), everybody)
-        best = (1.0 if quantity.kind == "survival" else patients) if sense > 0 else 0.0
-        where = quantity.population
-        if quantity.kind == "patients" and where.at_risk is None:
-            names = self.problem.attributes or tuple(where.where.attributes)
-            counted = count_extreme(self.problem.ledger, where.where, names, sense)
-            return best if math.isinf(counted) else counted
+        low, high = self.start[quantity]
+        best = high if sense > 0 else low
         rising = quantity.kind == "events"
         for (other, side), bound in self.bound.items():
             if side != sense or other.kind != quantity.kind or quantity.time is None or other.time is None:
@@ -183,65 +131,52 @@ class _Group:
         return best
 
     def _row(self, quantity: Quantity, ledger: str) -> Bounds:
-        ends = self.bound[quantity, -1], self.bound[quantity, 1]
-        claims = self.claims[quantity, -1], self.claims[quantity, 1]
-        top = self.bound.get((Quantity("patients", quantity.population), 1), math.inf)
-        return _row(quantity, ends, claims, self.found[quantity], self.inner[quantity], top, ledger)
+        low, high = self.bound[quantity, -1], self.bound[quantity, 1]
+        if low > high + SAME:
+            raise Contradiction(tuple(dict.fromkeys(c for d in self.problem.demands() for c in d.claims)))
+        found = [v for v in self.found[quantity] if low - SAME <= v <= high + SAME]
+        inner = [v for v in self.inner[quantity] if not math.isnan(v)]
+        everybody = self.bound.get((Quantity("patients", quantity.population), 1), math.inf)
+        top = 1.0 if quantity.kind == "survival" else everybody
+        verdict: Verdict = "determined" if high - low < SAME else "bounded"
+        if verdict == "bounded" and low <= SAME and high >= top - SAME:
+            verdict = "free"
+        return Bounds(
+            quantity.name,
+            quantity.kind,
+            str(quantity.population),
+            quantity.endpoint,
+            quantity.time,
+            _tidy(low),
+            _tidy(high),
+            self.claims[quantity, -1],
+            self.claims[quantity, 1],
+            _tidy(min(found, default=math.nan)),
+            _tidy(max(found, default=math.nan)),
+            _tidy(min(inner, default=math.nan)),
+            _tidy(max(inner, default=math.nan)),
+            verdict,
+            ledger,
+        )
 
 
-def _row(
-    quantity: Quantity,
-    ends: tuple[float, float],
-    claims: tuple[str, str],
-    found: Iterable[float],
-    inner: Iterable[float],
-    everybody: float,
-    ledger: str,
-) -> Bounds:
-    low, high = ends
-    found = [v for v in found if low - SAME <= v <= high + SAME]
-    inner = [v for v in inner if not math.isnan(v)]
-    top = 1.0 if quantity.kind == "survival" else everybody
-    verdict: Verdict = "determined" if high - low < SAME else "bounded"
-    if verdict == "bounded" and low <= SAME and high >= top - SAME:
-        verdict = "free"
-    return Bounds(
-        quantity.name,
-        quantity.kind,
-        str(quantity.population),
-        quantity.endpoint,
-        quantity.time,
-        _tidy(low),
-        _tidy(high),
-        *claims,
-        _tidy(min(found, default=math.nan)),
-        _tidy(max(found, default=math.nan)),
-        _tidy(min(inner, default=math.nan)),
-        _tidy(max(inner, default=math.nan)),
-        verdict,
-        ledger,
+def _narrowed(row: Bounds, ends: Ends) -> Bounds:
+    """Return a row with narrower bounds."""
+    low, high = max(row.low, ends[0]), min(row.high, ends[1])
+    if low < row.low + SAME and high > row.high - SAME:
+        return row
+    claims = [ARITHMETIC if new != old else said for new, old, said in (
+        (low, row.low, row.low_claims), (high, row.high, row.high_claims))]  # fmt: skip
+    return replace(
+        row,
+        low=low,
+        high=high,
+        low_claims=claims[0],
+        high_claims=claims[1],
+        low_found=row.low_found if row.low_found >= low - SAME else row.low_inner,
+        high_found=row.high_found if row.high_found <= high + SAME else row.high_inner,
+        verdict="determined" if high - low < SAME else "bounded",
     )
-
-
-def _outcome(problem: Problem, quantity: Quantity, known: Iterable[Bounds], inner: Floats) -> Bounds:
-    """Bound events by an attribute on which no curve depends, from events by those on which curves do."""
-    where = quantity.population.where
-    same = {row.population: row for row in known if (row.kind, row.endpoint, row.time) == _what(quantity)}
-    others = (q.population for q in asked(problem) if (q.kind, q.endpoint, q.time) == _what(quantity))
-    events = {
-        p.where: (same[str(p)].low, same[str(p)].high)
-        for p in others
-        if p.at_risk is None and p.where.attributes <= set(problem.attributes) and str(p) in same
-    }
-    names = [*problem.attributes, *where.attributes]
-    everybody = count_extreme(problem.ledger, where, names, 1)
-    low, high = (count_extreme(problem.ledger, where, names, sense, events) for sense in (-1, 1))
-    seen = np.unique(inner).tolist()
-    return _row(quantity, (low, high), ("counts", "counts"), seen, seen, everybody, digest(problem.ledger))
-
-
-def _what(quantity: Quantity) -> tuple[str, str | None, float | None]:
-    return quantity.kind, quantity.endpoint, quantity.time
 
 
 def _parts(problem: Problem) -> tuple[npt.NDArray[np.bool_], ...]:
@@ -257,7 +192,8 @@ def _tidy(number: float) -> float:
 def bounds_of(
     problem: Problem,
     group: Sequence[Quantity],
-    inner: Mapping[Quantity, Floats] | None = None,
+    start: Mapping[Quantity, Ends],
+    inner: Mapping[Quantity, Floats],
     effort: float = 1.0,
 ) -> list[Bounds]:
     """Bound the quantities of one population.
@@ -267,7 +203,9 @@ def bounds_of(
     problem : Problem
     group : sequence of Quantity
         All of the same population.
-    inner : mapping, optional
+    start : mapping
+        Bounds known already.
+    inner : mapping
         For each quantity what it is in cohorts that meet every claim.
     effort : float
         Multiplies the solver's time limits.
@@ -277,7 +215,7 @@ def bounds_of(
     Contradiction
         If the claims cannot all hold.
     """
-    return _Group(problem, group, inner or {}, effort).solve()
+    return _Group(problem, group, start, inner, effort).solve()
 
 
 def run(
@@ -314,17 +252,22 @@ def run(
     quantities = [q for q in asked(problem) if only in q.name]
     known = {} if out is None else {row.name: row for row in read(out) if row.ledger == digest(ledger)}
     groups: dict[Population, list[Quantity]] = {}
-    others = [
-        q for q in quantities if q.endpoint and not q.population.where.attributes <= set(problem.attributes)
-    ]
     for quantity in quantities:
-        if quantity not in others:
-            groups.setdefault(quantity.population, []).append(quantity)
-    whole = pd.concat(cohorts, ignore_index=True) if cohorts else None
-    inner = {q: values(q, whole, ledger, len(cohorts)) for q in quantities} if whole is not None else {}
+        groups.setdefault(quantity.population, []).append(quantity)
     waiting = [group for group in groups.values() if any(q.name not in known for q in group)]
+    if not waiting:
+        return [known[q.name] for q in quantities]
+    if math.isinf(count_extreme(ledger, Condition(), problem.attributes, 1)):
+        raise Contradiction(
+            tuple(claim for count in known_counts(ledger, problem.types) for claim in count.claims)
+        )
+    tell("arithmetic", 0.0)
+    start = quick_bounds(problem, _related(problem, quantities))
+    inner = _values(quantities, ledger, cohorts)
     made = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(bounds_of)(problem, group, {q: inner[q] for q in group if q in inner}, effort)
+        delayed(bounds_of)(
+            problem, group, *({q: of[q] for q in group if q in of} for of in (start, inner)), effort
+        )
         for group in waiting
     )
 
@@ -336,47 +279,31 @@ def run(
     for number, rows in enumerate(made, 1):
         keep(rows)
         tell(f"{number} of {len(waiting)} populations", number / len(waiting))
-    left = [q for q in others if q.name not in known]
-    if left:
-        keep([_outcome(problem, q, list(known.values()), inner.get(q, np.zeros(0))) for q in left])
+    ends = {q: (known[q.name].low, known[q.name].high) for q in asked(problem) if q.name in known}
+    keep(
+        [
+            _narrowed(known[q.name], limits)
+            for q, limits in together(problem, start | ends).items()
+            if q in ends
+        ]
+    )
     return [known[q.name] for q in quantities]
 
 
-def write(out: Path, rows: Iterable[Bounds]) -> None:
-    """Write bounds to a CSV file."""
-    write_text(out, pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False, lineterminator="\n"))
+def _kept(of: Mapping[Quantity, T], group: Iterable[Quantity]) -> dict[Quantity, T]:
+    return {quantity: of[quantity] for quantity in group if quantity in of}
 
 
-def read(path: Path) -> list[Bounds]:
-    """Read bounds from a CSV file; none if there is no such file."""
-    if not path.exists():
-        return []
-    table = pd.read_csv(path, dtype={"ledger": str, "endpoint": object})
-    rows = [{str(key): item for key, item in row.items()} for row in table.to_dict("records")]
-    for row in rows:
-        row |= {key: None for key in ("endpoint", "time") if pd.isna(row[key])}
-    return [Bounds(**row) for row in rows]
+def _related(problem: Problem, quantities: Sequence[Quantity]) -> tuple[Quantity, ...]:
+    """Return these quantities and the like ones of other populations, which help to bound them."""
+    like = {(q.kind, q.endpoint, q.time) for q in quantities}
+    return tuple(q for q in asked(problem) if q in quantities or (q.kind, q.endpoint, q.time) in like)
 
 
-def as_json(rows: Iterable[Bounds]) -> list[dict[str, object]]:
-    """Return rows as JSON can hold them: what is not known, and the time "in all", are null."""
-    return [
-        {
-            key: None if isinstance(item, float) and not math.isfinite(item) else item
-            for key, item in asdict(row).items()
-        }
-        | {"low_reached": row.low_reached, "high_reached": row.high_reached}
-        for row in rows
-    ]
-
-
-def summary(rows: Sequence[Bounds]) -> str:
-    """Say in two sentences how much is determined, and what the bounds leave out."""
-    counts = {name: sum(row.verdict == name for row in rows) for name in ("determined", "bounded", "free")}
-    said = ", ".join(f"{count} {name}" for name, count in counts.items())
-    ends = sum(row.low_reached + row.high_reached for row in rows)
-    return (
-        f"{len(rows)} quantities: {said}. Of {2 * len(rows)} ends, each proven to be an outer bound, {ends} "
-        "are known to be reached by patients who meet all rates and medians; ? marks the others. "
-        "P values take part for small groups only."
-    )
+def _values(
+    quantities: Sequence[Quantity], ledger: Ledger, cohorts: Sequence[pd.DataFrame]
+) -> dict[Quantity, Floats]:
+    if not cohorts:
+        return {}
+    whole = pd.concat(cohorts, ignore_index=True)
+    return {q: values(q, whole, ledger, len(cohorts)) for q in quantities}

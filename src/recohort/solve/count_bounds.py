@@ -37,7 +37,7 @@ def count_extreme(
     where: Condition,
     names: Sequence[str],
     sense: int,
-    events: Mapping[Condition, tuple[float, float]] | None = None,
+    marked: Mapping[Condition, tuple[float, float]] | None = None,
 ) -> float:
     """Minimise (sense -1) or maximise (1) how many patients meet a condition.
 
@@ -48,9 +48,9 @@ def count_extreme(
     names : sequence of str
         Attributes whose printed counts take part, those of the condition among them.
     sense : int
-    events : mapping, optional
-        If given, patients with an event are counted; between how many of those who meet each of these
-        conditions had one.
+    marked : mapping, optional
+        If given, some patients are marked, say by an event, and only these are counted; between how
+        many of those who meet each of these conditions are.
 
     Returns
     -------
@@ -61,9 +61,9 @@ def count_extreme(
     model = cp_model.CpModel()
     everybody = ledger.study.patients
     size = [model.new_int_var(0, everybody, "") for _ in types]
-    ill = [model.new_int_var(0, everybody, "") for _ in types]
-    for had_event, all_of_them in zip(ill, size, strict=True):
-        model.add(had_event <= all_of_them)
+    mark = [model.new_int_var(0, everybody, "") for _ in types]
+    for some, everyone in zip(mark, size, strict=True):
+        model.add(some <= everyone)
 
     def total(of: Sequence[cp_model.IntVar], inside: Sequence[bool]) -> cp_model.LinearExpr:
         return cp_model.LinearExpr.sum([v for v, yes in zip(of, inside, strict=True) if yes])
@@ -71,10 +71,10 @@ def count_extreme(
     model.add(cp_model.LinearExpr.sum(size) == everybody)
     for count in known_counts(ledger, types):
         model.add_linear_constraint(total(size, count.types), count.low, count.high)
-    for condition, (low, high) in (events or {}).items():
+    for condition, (low, high) in (marked or {}).items():
         inside = [condition.holds(kind) for kind in types]
-        model.add_linear_constraint(total(ill, inside), round(low), round(high))
-    wanted = total(size if events is None else ill, [where.holds(kind) for kind in types])
+        model.add_linear_constraint(total(mark, inside), round(low), round(high))
+    wanted = total(size if marked is None else mark, [where.holds(kind) for kind in types])
     (model.maximize if sense > 0 else model.minimize)(wanted)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1

@@ -110,7 +110,7 @@ def relaxations(
     rates = [d for d in every if not isinstance(d, Test) and _within(problem, d, part)]
     own = [d for d in rates if isinstance(d, SizeTarget) or d.curve == curve]
     same = [d for d in rates if isinstance(d, SizeTarget) or d.curve.endpoint == curve.endpoint]
-    steps = (("own curve", own, 1.0), ("endpoint", same, 2.0), ("rates", rates, 4.0))
+    steps = (("own curve", own, 1.0), ("endpoint", same, 2.0), ("rates", rates, 2.5))
     tried = -1
     for name, demands, seconds in steps:
         if len(demands) > tried and (curve.endpoint or name == "rates") and (demands or curve.endpoint):

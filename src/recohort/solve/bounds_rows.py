@@ -1,0 +1,115 @@
+"""Bounds as rows: in memory, in a CSV file, as JSON, summed up in words."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from recohort.files import write_text
+from recohort.ledger import Ledger
+
+__all__ = ["SAME", "Bounds", "Verdict", "as_json", "digest", "read", "summary", "write"]
+
+Verdict = Literal["determined", "bounded", "free"]
+SAME = 1e-6
+"""Survival closer than this is the same; two products of so few factors differ by more."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """One quantity and how far it can go.
+
+    Attributes
+    ----------
+    name, kind, population : str
+    endpoint : str, optional
+    time : float, optional
+    low, high : float
+        Proven; NaN where the population may be empty.
+    low_claims, high_claims : str
+        The claims on which the bound rests, see `Relaxation.name`; `arithmetic` if it needed no search
+        over orders, see :mod:`recohort.solve.quick_bounds`.
+    low_found, high_found : float
+        The furthest patients that were found; NaN if none were. Where this is the bound it is *reached*.
+    low_inner, high_inner : float
+        The range in the cohorts given, which meet every claim, P values too.
+    verdict : str
+        `free` if the bounds are no narrower than 0 to 1, or nobody to everybody.
+    """
+
+    name: str
+    kind: str
+    population: str
+    endpoint: str | None
+    time: float | None
+    low: float
+    high: float
+    low_claims: str
+    high_claims: str
+    low_found: float
+    high_found: float
+    low_inner: float
+    high_inner: float
+    verdict: Verdict
+    ledger: str
+
+    @property
+    def low_reached(self) -> bool:
+        """Whether the minimum is known to be reached."""
+        return abs(self.low - self.low_found) < SAME
+
+    @property
+    def high_reached(self) -> bool:
+        """Whether the maximum is known to be reached."""
+        return abs(self.high - self.high_found) < SAME
+
+
+def digest(ledger: Ledger) -> str:
+    """Return a short name of a ledger's content, by which stale bounds are told from fresh ones."""
+    return hashlib.sha256(ledger.model_dump_json().encode()).hexdigest()[:12]
+
+
+def write(out: Path, rows: Iterable[Bounds]) -> None:
+    """Write bounds to a CSV file."""
+    write_text(out, pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False, lineterminator="\n"))
+
+
+def read(path: Path) -> list[Bounds]:
+    """Read bounds from a CSV file; none if there is no such file."""
+    if not path.exists():
+        return []
+    table = pd.read_csv(path, dtype={"ledger": str, "endpoint": object})
+    rows = [{str(key): item for key, item in row.items()} for row in table.to_dict("records")]
+    for row in rows:
+        row |= {key: None for key in ("endpoint", "time") if pd.isna(row[key])}
+    return [Bounds(**row) for row in rows]
+
+
+def as_json(rows: Iterable[Bounds]) -> list[dict[str, object]]:
+    """Return rows as JSON can hold them: what is not known, and the time "in all", are null."""
+    return [
+        {
+            key: None if isinstance(item, float) and not math.isfinite(item) else item
+            for key, item in asdict(row).items()
+        }
+        | {"low_reached": row.low_reached, "high_reached": row.high_reached}
+        for row in rows
+    ]
+
+
+def summary(rows: Sequence[Bounds]) -> str:
+    """Say in two sentences how much is determined, and what the bounds leave out."""
+    counts = {name: sum(row.verdict == name for row in rows) for name in ("determined", "bounded", "free")}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    ends = sum(row.low_reached + row.high_reached for row in rows)
+    return (
+        f"{len(rows)} quantities: {said}. Of {2 * len(rows)} ends, each proven to be an outer bound, {ends} "
+        "are known to be reached by patients who meet all rates and medians; ? marks the others. "
+        "P values take part for small groups only."
+    )
