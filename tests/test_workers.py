@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import os
 import signal
 import socket
@@ -72,6 +73,17 @@ def test_nobody_at_the_address(tmp_path: Path, capsys) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def no_clients_left() -> None:
+    """Collect clients that found no scheduler.
+
+    Collected later, in the thread of the next one, they would wait for a lock that is held until that thread
+    has started.
+    """
+    gc.collect()
+
+
+@pytest.mark.usefixtures("no_clients_left")
 @pytest.mark.parametrize("address", ["nonsense", "tcp://", "gopher://x:1", "tcp://127.0.0.1:notaport"])
 def test_no_address(address: str) -> None:
     with pytest.raises(InputError, match="no Dask scheduler answers"):

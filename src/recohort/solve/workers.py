@@ -8,7 +8,10 @@ whoever hands them out may stop at any time.
 from __future__ import annotations
 
 import itertools
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -36,9 +39,28 @@ def local(jobs: int) -> Workers[_Result]:
             yield from map(partial(_numbered, function), numbers)
             return
         parallel = Parallel(jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
-        yield from parallel(delayed(_numbered)(function, number) for number in numbers)
+        with _deaf_to_ctrl_c():
+            results = parallel(delayed(_numbered)(function, number) for number in numbers)
+        yield from results
 
     return run
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let processes that are started meanwhile ignore Ctrl-C: this one hears it, and ends them.
+
+    It reaches every process of a terminal, and each would complain in its own way. What they ignore from
+    their start on they inherit; so for that moment this process has to ignore it, too.
+    """
+    if threading.current_thread() is not threading.main_thread():  # no other may change this
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _numbered(function: Function[_Result], number: int) -> tuple[int, _Result]:
