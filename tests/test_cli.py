@@ -242,10 +242,18 @@ def test_claims_that_cannot_be_met_are_named(proven: bool, says: str, tmp_path: 
     assert out.read_text() == "as it was"
 
 
+def interrupted_import() -> ImportError:
+    """Return what Ctrl-C becomes while an extension module loads."""
+    error = ImportError("initialization failed")
+    error.__cause__ = KeyboardInterrupt()
+    return error
+
+
 @pytest.mark.parametrize(
     ("fault", "code", "says"),
     [
         (KeyboardInterrupt(), 130, "interrupted"),
+        (interrupted_import(), 130, "interrupted"),
         (UnsupportedClaim("claim a: the solver does not aim at this"), 2, "small_ledger.yaml: claim a"),
         (OSError(28, "No space left on device", "/tmp/x"), 2, "/tmp/x: No space left on device"),
     ],

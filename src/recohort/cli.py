@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except InputError as error:
         return _complain(f"{name}: {error}", BAD_INPUT)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, ImportError) as error:
+        if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise  # only Ctrl-C while an extension module loads comes as an ImportError
         return _complain(f"{name}: interrupted; files are as they were", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to flush at exit
@@ -163,6 +165,19 @@ def _report_missed(options: argparse.Namespace, ledger: Ledger, ids: Collection[
     return NOT_MET
 
 
+def _jobs_argument(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--jobs",
+        type=_whole(1, MOST_JOBS),
+        metavar="N",
+        help="processes on this machine (default: one a core)",
+    )
+
+
+def _processes(options: argparse.Namespace) -> int:
+    return options.jobs or min(os.cpu_count() or 1, MOST_JOBS)
+
+
 def _conflicts_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cohort", type=Path, metavar="FILE", help="patients that show which amendments are enough"
@@ -172,12 +187,7 @@ def _conflicts_arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=_seconds, default=40.0, metavar="N", help="limit of each question (default 40)"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write what was found (JSON)")
-    parser.add_argument(
-        "--jobs",
-        type=_whole(1, MOST_JOBS),
-        metavar="N",
-        help="processes on this machine (default: one a core)",
-    )
+    _jobs_argument(parser)
 
 
 def _conflicts(options: argparse.Namespace) -> int:
@@ -199,10 +209,9 @@ def _conflicts(options: argparse.Namespace) -> int:
 
     cohorts = [cohort.read(options.cohort, ledger)] if options.cohort else []
     settings = Settings(seconds=options.seconds)
-    jobs = options.jobs or min(os.cpu_count() or 1, MOST_JOBS)
     try:
         with terminal.progress() as tell:
-            found = audit(ledger, cohorts, settings, only=options.only, jobs=jobs, tell=tell)
+            found = audit(ledger, cohorts, settings, only=options.only, jobs=_processes(options), tell=tell)
     except UnsupportedClaim as error:
         raise InputError(f"{shown(options.ledger)}: {error}") from None
     if options.out:
@@ -222,12 +231,7 @@ def _sample_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write (Parquet)")
     parser.add_argument("--seed", type=_seed, default=1, metavar="N", help="same seed, same file (default 1)")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument(
-        "--jobs",
-        type=_whole(1, MOST_JOBS),
-        metavar="N",
-        help="processes on this machine (default: one a core)",
-    )
+    _jobs_argument(where)
     where.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster instead: tcp://host:8786")
 
 
@@ -247,8 +251,7 @@ def _sample(options: argparse.Namespace) -> int:
 
     plan = Plan(ledger, options.seed)
     folder = Folder(options.out.with_name(f"{options.out.name}.starts"), plan)
-    jobs = options.jobs or min(os.cpu_count() or 1, MOST_JOBS)
-    workers: Workers[Drawn] = cluster(options.scheduler) if options.scheduler else local(jobs)
+    workers: Workers[Drawn] = cluster(options.scheduler) if options.scheduler else local(_processes(options))
     try:
         with terminal.progress() as tell:
             made = sample(plan, options.n, workers, folder, tell)
