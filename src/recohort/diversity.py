@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from recohort import cohort, ensemble, estimators, paths, terminal
+from recohort.check import survival_columns
 from recohort.files import check_writable, write_text
 from recohort.ledger import load
 from recohort.solve.draws import START, Drawn, Plan, Settings
@@ -100,16 +101,12 @@ class Seen:
 
 def look(tables: Sequence[pd.DataFrame], ledger: Ledger, group: Group) -> Seen:
     """Collect what is needed of a group."""
-    endpoint = ledger.endpoints[group.endpoint]
     grid = np.linspace(0, _horizon(ledger), POINTS)
     histories, curves, sizes = [], [], []
     for table in tables:
         inside = cohort.members(table, group.where, ledger)
-        time = table[endpoint.time].to_numpy(dtype=float)[inside]
-        event = table[endpoint.event].to_numpy(dtype=np.int64)[inside]
-        curve = estimators.kaplan_meier(time, event)
-        steps = np.concatenate([[1.0], curve.survival])
-        curves.append(steps[np.searchsorted(curve.times, grid + 1e-9, side="right")])
+        time, event = (column[inside] for column in survival_columns(table, ledger, group.endpoint))
+        curves.append(estimators.kaplan_meier(time, event).on(grid + 1e-9))
         died = np.sort(time[event == 1])
         histories.append(tuple((time[:, None] >= died - 1e-9).sum(axis=0).tolist()))
         sizes.append(time.size)

@@ -81,6 +81,11 @@ class Curve:
         passed = int(np.searchsorted(self.times, t, side="right"))
         return float(self.survival[passed - 1]) if passed else 1.0
 
+    def on(self, times: ArrayLike) -> Floats:
+        """Return S at each of some times, as `at` does."""
+        steps = np.concatenate([[1.0], self.survival])
+        return np.asarray(steps[np.searchsorted(self.times, times, side="right")], dtype=float)
+
     def at_risk_at(self, t: float) -> int:
         """Return how many patients were observed up to `t` or longer."""
         passed = int(np.searchsorted(self.times, t, side="left"))

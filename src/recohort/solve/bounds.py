@@ -12,13 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from joblib import Parallel, delayed
 
 from recohort.conditions import Condition, Population
 from recohort.ledger import Ledger
@@ -29,10 +29,12 @@ from recohort.solve.order_bounds import Contradiction, Extreme, extreme, relaxat
 from recohort.solve.problem import Problem
 from recohort.solve.quantities import Quantity, asked, values
 from recohort.solve.quick_bounds import Ends, quick_bounds, together
+from recohort.solve.workers import Workers, local
 
 __all__ = ["Bounds", "as_json", "bounds_of", "digest", "read", "run", "summary", "write"]
 
 T = TypeVar("T")
+Task = tuple[list[Quantity], dict[Quantity, Ends], dict[Quantity, npt.NDArray[np.float64]]]
 Floats = npt.NDArray[np.float64]
 ARITHMETIC = "arithmetic"
 """What a bound rests on that needed no search over orders."""
@@ -249,7 +251,8 @@ def run(
     Contradiction
     """
     problem = build(ledger)
-    quantities = [q for q in asked(problem) if only in q.name]
+    everything = asked(problem)
+    quantities = [q for q in everything if only in q.name]
     known = {} if out is None else {row.name: row for row in read(out) if row.ledger == digest(ledger)}
     groups: dict[Population, list[Quantity]] = {}
     for quantity in quantities:
@@ -262,24 +265,21 @@ def run(
             tuple(claim for count in known_counts(ledger, problem.types) for claim in count.claims)
         )
     tell("arithmetic", 0.0)
-    start = quick_bounds(problem, _related(problem, quantities))
+    start = quick_bounds(problem, _related(everything, quantities))
     inner = _values(quantities, ledger, cohorts)
-    made = Parallel(n_jobs=jobs, return_as="generator_unordered")(
-        delayed(bounds_of)(
-            problem, group, *({q: of[q] for q in group if q in of} for of in (start, inner)), effort
-        )
-        for group in waiting
-    )
+    tasks = tuple((group, _kept(start, group), _kept(inner, group)) for group in waiting)
+    workers: Workers[list[Bounds]] = local(min(jobs, len(tasks)))
+    made = workers(partial(_task, problem, tasks, effort), iter(range(len(tasks))))
 
     def keep(rows: Iterable[Bounds]) -> None:
         known.update({row.name: row for row in rows})
         if out is not None:
-            write(out, [known[q.name] for q in asked(problem) if q.name in known])
+            write(out, [known[q.name] for q in everything if q.name in known])
 
-    for number, rows in enumerate(made, 1):
+    for number, (_, rows) in enumerate(made, 1):
         keep(rows)
         tell(f"{number} of {len(waiting)} populations", number / len(waiting))
-    ends = {q: (known[q.name].low, known[q.name].high) for q in asked(problem) if q.name in known}
+    ends = {q: (known[q.name].low, known[q.name].high) for q in everything if q.name in known}
     keep(
         [
             _narrowed(known[q.name], limits)
@@ -290,14 +290,18 @@ def run(
     return [known[q.name] for q in quantities]
 
 
+def _task(problem: Problem, tasks: Sequence[Task], effort: float, number: int) -> list[Bounds]:
+    return bounds_of(problem, *tasks[number], effort)
+
+
 def _kept(of: Mapping[Quantity, T], group: Iterable[Quantity]) -> dict[Quantity, T]:
     return {quantity: of[quantity] for quantity in group if quantity in of}
 
 
-def _related(problem: Problem, quantities: Sequence[Quantity]) -> tuple[Quantity, ...]:
+def _related(everything: Sequence[Quantity], quantities: Sequence[Quantity]) -> tuple[Quantity, ...]:
     """Return these quantities and the like ones of other populations, which help to bound them."""
     like = {(q.kind, q.endpoint, q.time) for q in quantities}
-    return tuple(q for q in asked(problem) if q in quantities or (q.kind, q.endpoint, q.time) in like)
+    return tuple(q for q in everything if (q.kind, q.endpoint, q.time) in like)
 
 
 def _values(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -11,7 +12,16 @@ import numpy.typing as npt
 from ortools.sat.python import cp_model
 
 from recohort.solve.cpsat import run
-from recohort.solve.problem import Curve, Problem, Query, SizeTarget, Test, UnsupportedClaim, curves_of
+from recohort.solve.problem import (
+    Curve,
+    Demand,
+    Problem,
+    Query,
+    SizeTarget,
+    Test,
+    UnsupportedClaim,
+    curves_of,
+)
 
 __all__ = ["WEIGHTS", "Count", "Instance", "Settings", "landmark_tick"]
 
@@ -65,8 +75,23 @@ class Instance:
     counts: tuple[Count, ...] = ()
     watch: tuple[tuple[Curve, int], ...] = ()
 
+    @classmethod
+    def of(
+        cls, problem: Problem, part: tuple[bool, ...], demands: Iterable[Demand], counts: tuple[Count, ...]
+    ) -> Instance:
+        """Return an instance with demands of any kind."""
+        some = tuple(demands)
+        return cls(
+            problem,
+            part,
+            tuple(d for d in some if isinstance(d, Query)),
+            tuple(d for d in some if isinstance(d, Test)),
+            tuple(d for d in some if isinstance(d, SizeTarget)),
+            counts,
+        )
+
     @cached_property
-    def demands(self) -> tuple[Query | Test | SizeTarget, ...]:
+    def demands(self) -> tuple[Demand, ...]:
         """All demands."""
         return (*self.queries, *self.tests, *self.sizes)
 

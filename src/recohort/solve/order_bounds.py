@@ -8,7 +8,7 @@ take turns; the best bound stands, and says which claims it rests on.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from recohort.solve.instance import Count, Instance, Settings, landmark_tick
 from recohort.solve.ladders import SCALE
 from recohort.solve.order_demands import OrderModel
 from recohort.solve.orders import Expr, total
-from recohort.solve.problem import Curve, Problem, Query, SizeTarget, Test, UnsupportedClaim, curves_of
+from recohort.solve.problem import Curve, Problem, SizeTarget, Test, UnsupportedClaim, curves_of
 from recohort.solve.quantities import Quantity
 from recohort.solve.witness import cohort_of
 
@@ -107,7 +107,7 @@ def relaxations(
         Multiplies the time limits.
     """
     every = [d for d in problem.demands() if not any(c.reverse for c in curves_of(d))]
-    rates = [d for d in every if not isinstance(d, Test) and _within(problem, d, part)]
+    rates = [d for d in every if not isinstance(d, Test) and problem.within(d, part)]
     own = [d for d in rates if isinstance(d, SizeTarget) or d.curve == curve]
     same = [d for d in rates if isinstance(d, SizeTarget) or d.curve.endpoint == curve.endpoint]
     steps = (("own curve", own, 1.0), ("endpoint", same, 2.0), ("rates", rates, 2.5))
@@ -116,30 +116,15 @@ def relaxations(
         if len(demands) > tried and (curve.endpoint or name == "rates") and (demands or curve.endpoint):
             tried = len(demands)
             whole = len(demands) == len(rates)
-            yield Relaxation(name, _instance(problem, counts, part, demands), whole, seconds * effort)
+            yield Relaxation(
+                name, Instance.of(problem, tuple(part.tolist()), demands, counts), whole, seconds * effort
+            )
     for test in (d for d in every if isinstance(d, Test) and curve in (d.a, d.b)):
         pair = problem.members(test.a) | problem.members(test.b)
-        near = [d for d in every if curves_of(d)[0].endpoint == curve.endpoint and _within(problem, d, pair)]
-        instance = _instance(problem, counts, pair, near)
+        near = [d for d in every if curves_of(d)[0].endpoint == curve.endpoint and problem.within(d, pair)]
+        instance = Instance.of(problem, tuple(pair.tolist()), near, counts)
         if instance.most(pair) <= FEW:
             yield Relaxation("with P", instance, False, 2.0 * effort)
-
-
-def _instance(
-    problem: Problem, counts: tuple[Count, ...], types: Bools, demands: Sequence[Query | Test | SizeTarget]
-) -> Instance:
-    return Instance(
-        problem,
-        tuple(types.tolist()),
-        tuple(d for d in demands if isinstance(d, Query)),
-        tuple(d for d in demands if isinstance(d, Test)),
-        tuple(d for d in demands if isinstance(d, SizeTarget)),
-        counts,
-    )
-
-
-def _within(problem: Problem, demand: Query | Test | SizeTarget, part: Bools) -> bool:
-    return not any((problem.members(c) & ~part).any() for c in curves_of(demand))
 
 
 def extreme(relaxation: Relaxation, quantity: Quantity, sense: int) -> Extreme:

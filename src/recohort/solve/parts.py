@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from recohort.ledger import Claim, Ledger
-from recohort.solve.attribute_claims import COUNTS
+from recohort.solve.count_bounds import known_counts
 from recohort.solve.demands import build
 from recohort.solve.instance import Count, Instance, Settings
 from recohort.solve.order_demands import OrderModel
-from recohort.solve.problem import Problem, Query, SizeTarget, Test, curves_of
-from recohort.solve.statements import Demand, Statement
+from recohort.solve.problem import Demand, Problem, curves_of
+from recohort.solve.statements import Statement
 
-__all__ = ["Part", "counts_of", "parts_of"]
+__all__ = ["Part", "parts_of"]
 
 
 @dataclass(frozen=True)
@@ -39,32 +39,7 @@ class Part:
     def model(self, kept: Iterable[int], settings: Settings) -> OrderModel:
         """Orders of events that meet some of the statements."""
         wanted = list(dict.fromkeys(d for k in sorted(kept) for d in self.statements[k].demands))
-        return OrderModel(
-            Instance(
-                self.problem,
-                self.kinds,
-                tuple(d for d in wanted if isinstance(d, Query)),
-                tuple(d for d in wanted if isinstance(d, Test)),
-                tuple(d for d in wanted if isinstance(d, SizeTarget)),
-                self.counts,
-            ),
-            settings,
-        )
-
-
-def counts_of(ledger: Ledger, problem: Problem, without: Collection[str] = ()) -> tuple[Count, ...]:
-    """Give the numbers of patients that claims print and that survival depends on."""
-    found: dict[Count, None] = {}
-    for claim in ledger.claims:
-        if claim.kind not in COUNTS or claim.at_risk is not None or claim.id in without:
-            continue
-        for number in claim.numbers:
-            whose = claim.of & claim.where if number.part == "count" else claim.of
-            if number.part != "percent" and whose.attributes <= set(problem.attributes):
-                types = tuple(bool(whose.holds(kind)) for kind in problem.types)
-                n = int(number.value)
-                found.setdefault(Count(types, n, n))
-    return tuple(found)
+        return OrderModel(Instance.of(self.problem, self.kinds, wanted, self.counts), settings)
 
 
 def parts_of(ledger: Ledger, without: Collection[str] = ()) -> tuple[Part, ...]:
@@ -78,14 +53,14 @@ def parts_of(ledger: Ledger, without: Collection[str] = ()) -> tuple[Part, ...]:
         Claims whose counts are not to be relied on.
     """
     problem = build(ledger)
-    counts = counts_of(ledger, problem, without)
+    sure = ledger.with_claims(claim for claim in ledger.claims if claim.id not in without)
+    counts = known_counts(sure, problem.types)
     parts = []
     for kinds in problem.parts:
         alike: dict[tuple[Demand, ...], list[Claim]] = {}
         demands: dict[str, list[Demand]] = {}
         for demand in problem.demands():
-            curves = curves_of(demand)
-            if any(c.reverse or (problem.members(c) & ~kinds).any() for c in curves):
+            if any(c.reverse for c in curves_of(demand)) or not problem.within(demand, kinds):
                 continue
             for claim_id in demand.claims:
                 demands.setdefault(claim_id, []).append(demand)

@@ -22,6 +22,7 @@ from recohort.ledger import Ledger
 
 __all__ = [
     "Curve",
+    "Demand",
     "Problem",
     "Query",
     "SizeTarget",
@@ -105,6 +106,9 @@ class SizeTarget:
     claims: tuple[str, ...]
 
 
+Demand = Query | Test | SizeTarget
+
+
 @dataclass
 class Problem:
     """Everything a survival search must meet.
@@ -141,7 +145,7 @@ class Problem:
             [index.get(self.ledger.endpoints[name].not_after or "", -1) for name in self.endpoints], np.int64
         )
 
-    def demands(self) -> Iterator[Query | Test | SizeTarget]:
+    def demands(self) -> Iterator[Demand]:
         """All demands."""
         yield from self.queries
         yield from self.tests
@@ -150,6 +154,10 @@ class Problem:
     def members(self, curve: Curve) -> npt.NDArray[np.bool_]:
         """Which types belong to a curve, its landmark aside; shape (n_types,)."""
         return np.array([curve.population.where.holds(kind) for kind in self.types], bool)
+
+    def within(self, demand: Demand, types: npt.NDArray[np.bool_]) -> bool:
+        """Whether all patients of a demand's curves are of these types."""
+        return not any((self.members(c) & ~types).any() for c in curves_of(demand))
 
     def type_of(self, patient: dict[str, Level | None]) -> int:
         """Index of the type that a patient has."""
@@ -198,17 +206,17 @@ class Problem:
         """Demands of one track, in the order of its arrays, kept to curves within `types`."""
         name = self.endpoints[endpoint]
 
-        def here(demand: Query | Test | SizeTarget) -> bool:
-            curves = curves_of(demand)
-            mine = curves[0].endpoint == name and curves[0].reverse == reverse
-            return mine and (types is None or not any((self.members(c) & ~types).any() for c in curves))
+        def here(demand: Demand) -> bool:
+            curve = curves_of(demand)[0]
+            mine = curve.endpoint == name and curve.reverse == reverse
+            return mine and (types is None or self.within(demand, types))
 
         queries = sorted((q for q in self.queries if here(q)), key=lambda q: q.tick)
         return queries, [t for t in self.tests if here(t)], [s for s in self.sizes if here(s)]
 
     def _track(self, endpoint: int, reverse: bool, types: npt.NDArray[np.bool_] | None) -> Track:
         mine_q, mine_t, mine_s = self.demands_of(endpoint, reverse, types)
-        demands: list[Query | Test | SizeTarget] = [*mine_q, *mine_t, *mine_s]
+        demands: list[Demand] = [*mine_q, *mine_t, *mine_s]
         curves = list(dict.fromkeys(c for d in demands for c in curves_of(d)))
         index = {curve: k for k, curve in enumerate(curves)}
         member = np.zeros((len(self.types), len(curves)), np.uint8)
@@ -284,7 +292,7 @@ class Problem:
         ]
 
 
-def curves_of(demand: Query | Test | SizeTarget) -> tuple[Curve, ...]:
+def curves_of(demand: Demand) -> tuple[Curve, ...]:
     """Curves that a demand speaks of."""
     return (demand.a, demand.b) if isinstance(demand, Test) else (demand.curve,)
 

@@ -10,12 +10,11 @@ import pandas as pd
 
 from recohort.ledger import Claim, Ledger
 from recohort.solve.conflict_sets import Explorer
-from recohort.solve.problem import Query, SizeTarget, Test
+from recohort.solve.problem import Demand
 from recohort.solve.witness import met_claims
 
-__all__ = ["Attainable", "Change", "Demand", "Finding", "Statement", "as_printed", "finding", "known"]
+__all__ = ["Attainable", "Change", "Finding", "Statement", "as_printed", "finding", "known"]
 
-Demand = Query | Test | SizeTarget
 E = TypeVar("E")
 
 

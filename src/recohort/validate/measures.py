@@ -91,9 +91,7 @@ def grid_to(end: float) -> Floats:
 
 def survival_on(group: Group, grid: Floats) -> Floats:
     """Kaplan-Meier estimate at each time of an ascending grid, shape (n_times,)."""
-    curve = estimators.kaplan_meier(group.time, group.event)
-    steps = np.concatenate([[1.0], curve.survival])
-    return np.asarray(steps[np.searchsorted(curve.times, grid, side="right")], dtype=float)
+    return estimators.kaplan_meier(group.time, group.event).on(grid)
 
 
 def median_of(grid: Floats, survival: Floats) -> float:
