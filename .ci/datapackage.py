@@ -21,6 +21,7 @@ SCHEMA = "cohort.schema.json"
 ENSEMBLE_SCHEMA = "ensemble.schema.json"
 RESULTS = {
     "validation": "Blind validation on open data: one row per curve and method",
+    "bounds": "Proven minimum and maximum of what a reader may ask, one row per quantity",
     "ensemble-diversity": "How different the cohorts of the ensemble are, by curve and way of drawing",
     "benchmark": "Time for all survival claims of one cohort, by package",
 }

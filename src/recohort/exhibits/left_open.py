@@ -27,10 +27,12 @@ __all__ = [
     "at_risk_figure",
     "bounds_table",
     "cross_table",
+    "describe",
     "envelope",
     "envelopes",
     "group_tables",
     "range_text",
+    "who",
 ]
 
 KINDS = {"at risk": "At risk", "survival": "Survival", "events": "Events", "patients": "Patients"}
@@ -104,21 +106,21 @@ def _bar(row: Bounds, top: float) -> Html:
 
 def group_tables(rows: Sequence[Bounds], ledger: Ledger, populations: Iterable[Population]) -> Html:
     """Return one folded table per population, with all its quantities."""
-    unit = ledger.study.time.unit
     parts = []
     for population in populations:
         mine = [row for row in rows if row.population == str(population) and row.kind != "patients"]
-        lines = [(_label(row, ledger, unit), row) for row in mine]
+        lines = [(describe(row, ledger), row) for row in mine]
         size = max(row.high for row in rows if row.population == str(population) and row.kind == "patients")
         name = f"{who(population, ledger)} ({size:.0f} patients)"
         parts.append(element("details", element("summary", name), bounds_table(name, lines, size)))
     return element("div", *parts, class_="exhibit")
 
 
-def _label(row: Bounds, ledger: Ledger, unit: str) -> str:
+def describe(row: Bounds, ledger: Ledger) -> str:
+    """Say what a row bounds, its patients aside: ``At risk at 24 months, overall survival``."""
     endpoint = ledger.endpoints[row.endpoint].label or row.endpoint if row.endpoint else ""
     assert row.time is not None
-    when = "in all" if math.isinf(row.time) else f"at {times(row.time, unit)}"
+    when = "in all" if math.isinf(row.time) else f"at {times(row.time, ledger.study.time.unit)}"
     return f"{KINDS[row.kind]} {when}, {endpoint}"
 
 
@@ -184,9 +186,7 @@ def envelope(
     low, high = np.ones(grid.size), np.zeros(grid.size)
     for t, e, mine in zip(time, event, inside, strict=True):
         if mine.any():
-            curve = estimators.kaplan_meier(t[mine], e[mine])
-            passed = np.searchsorted(curve.times, grid + 1e-9, side="right")
-            survival = np.concatenate([[1.0], curve.survival])[passed]
+            survival = estimators.kaplan_meier(t[mine], e[mine]).on(grid + 1e-9)
             low, high = np.minimum(low, survival), np.maximum(high, survival)
     return low, high
 
@@ -215,10 +215,11 @@ def _envelope_figure(
     cohorts: int,
     name: str,
 ) -> Html:
-    height = HEAD + HEIGHT + FOOT
+    foot = FOOT + 0.18 * ((len(data.curves) - 1) // 2)  # two to a line of the legend
+    height = HEAD + HEIGHT + foot
     with mpl.rc_context(SETTINGS):
         drawing = Figure(figsize=(WIDTH, height))
-        box = (LEFT / WIDTH, FOOT / height, 1 - (LEFT + RIGHT) / WIDTH, HEIGHT / height)
+        box = (LEFT / WIDTH, foot / height, 1 - (LEFT + RIGHT) / WIDTH, HEIGHT / height)
         ax = drawing.add_axes(box, label="curves")
         for curve, (low, high) in zip(data.curves, limits, strict=True):
             _draw_envelope(ax, grid, low, high, curve.style)

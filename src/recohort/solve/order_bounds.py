@@ -110,7 +110,7 @@ def relaxations(
     rates = [d for d in every if not isinstance(d, Test) and problem.within(d, part)]
     own = [d for d in rates if isinstance(d, SizeTarget) or d.curve == curve]
     same = [d for d in rates if isinstance(d, SizeTarget) or d.curve.endpoint == curve.endpoint]
-    steps = (("own curve", own, 1.0), ("endpoint", same, 2.0), ("rates", rates, 2.5))
+    steps = (("own curve", own, 0.3), ("endpoint", same, 1.0), ("rates", rates, 1.5))
     tried = -1
     for name, demands, seconds in steps:
         if len(demands) > tried and (curve.endpoint or name == "rates") and (demands or curve.endpoint):
@@ -124,7 +124,7 @@ def relaxations(
         near = [d for d in every if curves_of(d)[0].endpoint == curve.endpoint and problem.within(d, pair)]
         instance = Instance.of(problem, tuple(pair.tolist()), near, counts)
         if instance.most(pair) <= FEW:
-            yield Relaxation("with P", instance, False, 2.0 * effort)
+            yield Relaxation("with P", instance, False, 1.0 * effort)
 
 
 def extreme(relaxation: Relaxation, quantity: Quantity, sense: int) -> Extreme:

@@ -64,6 +64,8 @@ def _by_rate(problem: Problem, quantity: Quantity, query: Query, most: int) -> E
     if query.curve.population.at_risk and query.tick < landmark_tick(problem, query.curve):
         return 0.0, math.inf
     known = ladders(most, Fraction(query.low), Fraction(query.high), MOST_LADDERS)
+    if known is None and quantity.kind == "events" and before:  # each takes at least a share of 1 in `most`
+        return 0.0, float(math.floor(most * (1 - query.low) + 1e-9))
     if not known:
         return 0.0, math.inf
     if quantity.kind == "events":
