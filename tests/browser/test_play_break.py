@@ -126,8 +126,10 @@ def test_the_page_shows_the_verdict(on: list[Set], data: dict[str, Any], page: A
         part = page.locator(".play fieldset").nth(number)
         verdict = part.locator(".verdict").inner_text()
         assert verdict.startswith(WORDS[one.status])
-        if one.lit:
-            assert data["parts"][number]["conflicts"][one.lit[0]]["why"] in verdict
+        told = part.locator("details.conflict[open].lit").all_inner_texts()
+        assert bool(told) == bool(one.lit)
+        conflicts = data["parts"][number]["conflicts"]
+        assert all(any(conflicts[i]["why"] in text for i in one.lit) for text in told)
         shown = part.locator("details.conflict").evaluate_all("all => all.map(one => one.matches('.lit'))")
         assert [i for i, yes in enumerate(shown) if yes] == list(one.lit)
         heads = part.locator(".heads [data-conflict]").evaluate_all(
@@ -183,7 +185,7 @@ def test_the_fewest_switches_put_out_every_light(page: Any) -> None:
 
 
 def test_a_claim_of_a_conflict_opens_its_entry(page: Any) -> None:
-    conflict = page.locator("details.conflict").first
+    conflict = page.locator("details.conflict").nth(1)
     conflict.locator("summary").press("Enter")
     link = conflict.get_by_role("link").first
     name = link.get_attribute("data-claim")
@@ -214,3 +216,27 @@ def test_without_scripts_the_conflicts_can_be_read(browser: Any) -> None:
     assert rows.count() == sum(len(part.conflicts) for part in PARTS)
     assert all(row.is_visible() for row in rows.all())
     context.close()
+
+
+def test_a_switch_stays_under_the_finger(page: Any) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    part = page.locator(".play fieldset").nth(1)
+    within = """part => part.querySelector("[role=switch]").getBoundingClientRect().top
+      - part.getBoundingClientRect().top"""
+    before, said = part.evaluate(within), part.locator(".verdict").inner_text()
+    part.get_by_role("switch").first.press("Space")
+    page.get_by_role("button", name="As this book reads it").press("Enter")
+    assert part.locator(".verdict").inner_text() != said
+    assert part.evaluate(within) == before
+
+
+def test_focus_is_never_below_the_verdict_in_sight(page: Any) -> None:
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.locator("details.conflict summary").last.focus()
+    for _ in range(30):
+        page.keyboard.press("Shift+Tab")
+        below = page.evaluate(
+            """() => document.activeElement.getBoundingClientRect().top
+              - document.querySelector(".play .view").getBoundingClientRect().bottom"""
+        )
+        assert below >= 0

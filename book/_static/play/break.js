@@ -76,16 +76,14 @@
       h("label", { class: "beside" }, all, h("span", {}, "All " + plural(rows.length, "statement"))), says,
       h("ul", { class: "switches", style: "--conflicts: " + n }, heads,
         rows.slice(0, involved).map(function (one) { return one.item; })),
-      harmless(rows.slice(involved)), n ? h("p", { class: "key" }, "Conflicts, one for each light") : null, why.map(function (one) { return one.node; }));
+      harmless(rows.slice(involved)), n ? h("p", { class: "key" }, "Conflicts, one for each light") : null,
+      why.map(function (one) { return one.node; }));
     return { node: node, rows: rows, all: all, says: says, why: why };
   }
 
   function partSays(p, verdict) {
     const part = data.parts[p];
-    if (verdict.status === "cannot") {
-      const first = verdict.lit[0];
-      return ": " + must(verdict.fewest, on[p].size) + ". Conflict " + (first + 1) + ": " + part.conflicts[first].why;
-    }
+    if (verdict.status === "cannot") { return ": " + must(verdict.fewest, on[p].size) + "."; }
     if (verdict.status === "unknown") { return ": no known conflict is left, but no patients are known who meet all that is on."; }
     if (!on[p].size) { return ": nothing is on."; }
     return recohort.holds.byCohort(part, on[p]) ? ": the reconstructed patients of this book meet all that is on." :
@@ -111,6 +109,18 @@
       one.state.textContent = lit ? "(on)" : "(out)";
       lamps[p][i].classList.toggle("lit", lit);
     });
+    // One of the conflicts that are on is always told.
+    if (verdict.lit.length && !verdict.lit.some(function (i) { return why[i].node.open; })) {
+      why[verdict.lit[0]].node.open = true;
+    }
+  }
+
+  // Switches keep their place under the finger: what stands above them may grow, not shrink.
+  function steady(node) { node.style.minHeight = node.getBoundingClientRect().height + "px"; }
+
+  function loosen() {
+    steadied.forEach(function (node) { node.style.minHeight = ""; });
+    steadied.forEach(steady);
   }
 
   // --- all parts ---
@@ -143,6 +153,7 @@
     view.dataset.status = verdict.status;
     headline.replaceChildren(h("strong", {}, WORDS[verdict.status]), wholeSays(verdict));
     score.textContent = scoreSays(verdict);
+    steadied.forEach(steady);
   }
 
   function turn(p, some, up) {
@@ -163,10 +174,13 @@
   const headline = h("span", {});
   const score = h("span", { class: "score" });
   const strip = h("div", { class: "lamps", "aria-hidden": "true" }, lamps.map(function (some) { return h("span", {}, some); }));
-  const view = h("div", { class: "view" }, h("output", { "aria-live": "polite" }, headline, score), strip);
+  const says = h("output", { "aria-live": "polite" }, headline, score);
+  const view = h("div", { class: "view" }, says, strip);
   const parts = data.parts.map(section);
+  const steadied = [says].concat(parts.map(function (one) { return one.says; }));
   stage.place.append(
     h("div", { class: "controls", role: "group", "aria-label": "Choices" }, data.presets.map(preset)), view,
     ...parts.map(function (one) { return one.node; }));
+  window.addEventListener("resize", loosen);
   show();
 })();
