@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -12,16 +15,20 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
+from fontTools.ttLib import TTFont
+from PIL import Image
 
 from recohort.paths import ROOT
 
 EXTENSIONS = ROOT / "book" / "_ext"
 MARKUP = runpy.run_path(str(EXTENSIONS / "markup.py"))
 MATHML = runpy.run_path(str(EXTENSIONS / "mathml.py"))["mathml"]
-PAGES = runpy.run_path(str(EXTENSIONS / "pages.py"))
+CHANGES = runpy.run_path(str(EXTENSIONS / "pages.py"))["changes"]
+LIGHT = runpy.run_path(str(EXTENSIONS / "light.py"))
 COLAB_CELL = (ROOT / "notebooks" / "_colab_cell.py").read_text("utf-8").rstrip("\n")
 REPOSITORY = "https://github.com/someone/their-copy"
+BOOK = "https://someone.github.io/their-copy/"
 FIRST_PARAGRAPH = "The first paragraph is long enough to describe the page."
 CLAIM_LINK = '<a href="../book/index.html" data-claim="table1.n">number with patients behind it</a>'
 OUTSIDE = ("https://github.com", "mybinder", "colab.research")
@@ -71,7 +78,7 @@ def private(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def public(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a book built with REPOSITORY_URL."""
     folder = tmp_path_factory.mktemp("public")
-    done = build(folder, REPOSITORY_URL=REPOSITORY)
+    done = build(folder, REPOSITORY_URL=REPOSITORY, BOOK_URL=BOOK)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder / "_build" / "html"
 
@@ -153,8 +160,131 @@ def test_icon_script_keeps_the_icons_in_use_alone(tmp_path: Path) -> None:
     yen = 'yen:[1,2,[],"a","M"]'
     (scripts / "fontawesome.js").write_text(f"x={{{bars}{arrow}{yen}}}")
     (tmp_path / "page.html").write_text('<i class="fa-solid fa-navicon"></i><i class="fa-yen"></i>')
-    PAGES["cut_icons"](tmp_path)
+    LIGHT["cut_icons"](tmp_path)
     assert (scripts / "fontawesome.js").read_text() == f"x={{{bars}{yen}}}"
+
+
+@pytest.mark.parametrize(
+    ("style", "cut"),
+    [
+        (".a{x:1}.b{y:2}", ".a{x:1}"),
+        (".a,.b .a,#c{x:1}", ".a,#c{x:1}"),
+        ("/* .a */p>.b{x:1}p{y:2}", "p{y:2}"),
+        ("p{y:2}/*! Copyright x, y.com */i,.b{x:1}", "/*! Copyright x, y.com */\np{y:2}i{x:1}"),
+        ("a:not(.b):hover{x:1}:is(.a,.b) td{x:1}", "a:not(.b):hover{x:1}:is(.a,.b) td{x:1}"),
+        ('[href=".b"]{x:1}.a-b{y:2}', '[href=".b"]{x:1}'),
+        ("@media print{.b{x:1}.a{x:1}}", "@media print{.a{x:1}}"),
+        ("@supports (x:1){@media print{.b{x:1}}}i{z:3}", "i{z:3}"),
+        (
+            "@keyframes b{0%{x:.5}to{x:1}}@font-face{src:url(d;.b)}",
+            "@keyframes b{0%{x:.5}to{x:1}}@font-face{src:url(d;.b)}",
+        ),
+    ],
+)
+def test_styles_keep_what_a_page_can_use(style: str, cut: str) -> None:
+    assert LIGHT["cut_style"](style, {"a", "c"}) == cut
+
+
+def test_classes_count_that_pages_and_scripts_set(tmp_path: Path) -> None:
+    (tmp_path / "one.html").write_text('<p class="a b-c" id="d">no</p><script>x.className = "e"</script>')
+    (tmp_path / "one.js").write_text('y.classList.add("f-g")')
+    assert {"a", "b-c", "d", "e", "f-g"} <= LIGHT["words"](tmp_path)
+    assert "no" not in LIGHT["words"](tmp_path)
+
+
+def test_all_style_sheets_become_one(tmp_path: Path) -> None:
+    static = tmp_path / "_static"
+    (static / "styles").mkdir(parents=True)
+    (static / "a.css").write_text('@import "styles/b.css";\n.x{src:url(p.png)}.unused{y:1}')
+    (static / "styles" / "b.css").write_text('@charset "UTF-8";\n.x{src:url("../q.png")}')
+    (static / "c.css").write_text("i{z:url(data:x)}")
+    links = '<link rel="stylesheet" href="{0}_static/a.css?v=1" /><link rel="icon" href="i">{1}<p class="x">'
+    pages = {
+        "one.html": links.format("", ""),
+        "f/two.html": links.format("../", '<link rel="stylesheet" href="../_static/c.css">'),
+    }
+    for name, text in pages.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    found = LIGHT["in_one_sheet"](pages, static)
+    (sheet,) = static.glob("all.*.css")
+    style = '@charset "UTF-8";\n\n.x{src:url("q.png")}\n.x{src:url(p.png)}\ni{z:url(data:x)}'
+    assert sheet.read_text() == style
+    end = '<link rel="icon" href="i"><p class="x">'
+    assert found == {
+        "one.html": f'<link rel="stylesheet" href="_static/{sheet.name}" />{end}',
+        "f/two.html": f'<link rel="stylesheet" href="../_static/{sheet.name}" />{end}',
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "after"),
+    [
+        ('<script src="a.js?v=1"></script>', '<script defer src="a.js?v=1"></script>'),
+        ('<script data-x="y" src="a.js">', '<script defer data-x="y" src="a.js">'),
+        ('<script defer="defer" src="a.js">', '<script defer="defer" src="a.js">'),
+        ('<script src="a.js" defer>', '<script src="a.js" defer>'),
+        ("<script>src=1</script>", "<script>src=1</script>"),
+        ('<script type="application/json" src="x">', '<script type="application/json" src="x">'),
+        ('<link rel="preload" as="script" href="a.js" />\n<p>', "<p>"),
+        ('<script src="../_static/documentation_options.js?v=9"></script>', r"<script>let x = '\n'</script>"),
+    ],
+)
+def test_scripts_wait_for_the_text(script: str, after: str) -> None:
+    assert LIGHT["unhurried"](script, r"let x = '\n'") == after
+
+
+def test_only_the_search_page_reads_the_index(private: Path) -> None:
+    def scripts(page: str) -> list[Tag]:
+        return BeautifulSoup((private / page).read_text("utf-8"), "lxml").select("script[src]")
+
+    assert [script for script in scripts("search.html") if "searchindex" in str(script["src"])]
+    for page in ("notebooks/one.html", "genindex.html"):
+        assert not [script for script in scripts(page) if "search" in str(script["src"])]
+        assert all(script.has_attr("defer") for script in scripts(page))
+
+
+def test_the_icon_font_holds_the_icons_in_use(private: Path) -> None:
+    (sheet,) = (private / "_static").glob("all.*.css")
+    style = sheet.read_text("utf-8")
+    solid, *_ = re.findall(r"font-weight:900;src:url\(data:font/woff;base64,([^)]*)\)", style)
+    letters = TTFont(io.BytesIO(base64.b64decode(solid))).getBestCmap()
+    assert {0xF0C9, ord("\uf0eb")} <= set(
+        letters
+    )  # bars, by their code; a bulb, which the theme writes itself
+    assert len(letters) < 100
+    assert "webfonts" not in style
+
+
+def test_a_link_shown_elsewhere_has_a_picture(public: Path, private: Path) -> None:
+    def tags(page: Path) -> dict[str, str]:
+        head = BeautifulSoup(page.read_text("utf-8"), "lxml")
+        return {str(m["property"]): str(m["content"]) for m in head.select('meta[property^="og:"]')}
+
+    shown = tags(public / "notebooks" / "one.html")
+    assert shown["og:url"] == f"{BOOK}notebooks/one.html"
+    assert shown["og:image"] == f"{BOOK}_static/preview.png"
+    assert "not real" in shown["og:image:alt"]
+    with Image.open(public / "_static" / "preview.png") as picture:
+        assert picture.size == (1200, 630)
+    assert {"og:title", "og:description", "og:site_name"} <= set(tags(private / "notebooks" / "one.html"))
+    assert "og:image" not in tags(private / "notebooks" / "one.html")
+
+
+def test_a_page_is_dated_by_its_last_commit(tmp_path: Path) -> None:
+    def git(*command: str, day: str = "2026-03-01") -> None:
+        who = {f"GIT_{x}_{y}": "someone" for x in ("AUTHOR", "COMMITTER") for y in ("NAME", "EMAIL")}
+        dated = os.environ | who | {"GIT_AUTHOR_DATE": f"{day}T12:00", "GIT_COMMITTER_DATE": f"{day}T12:00"}
+        subprocess.run(["git", *command], cwd=tmp_path, env=dated, check=True, capture_output=True)
+
+    assert CHANGES(tmp_path) == {}
+    git("init")
+    for number, day in enumerate(["2026-03-01", "2026-04-09", "2026-05-17"]):
+        name = "a.md" if number != 1 else "b.md"
+        (tmp_path / name).write_text(str(number))
+        git("add", name)
+        git("commit", "-m", "x", day=day)
+    assert CHANGES(tmp_path) == {"a.md": "17 May 2026", "b.md": "9 April 2026"}
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 - `REPOSITORY_URL` in the environment gives repository, Binder and Colab buttons; without it there are none.
 - Each page gets a description and a title for search engines and previews: its own, or its first sentence.
+- Each page says when its source last changed, as the repository knows it.
 - Notebooks run side by side.
-- The theme's icon script is cut down to the icons in use.
 - Figures that a page draws are saved below `downloads`, and the page links to them.
 - The published copy of a notebook knows where to fetch the repository from (see `notebooks/_colab.py`).
 """
@@ -14,6 +14,7 @@ import html
 import json
 import os
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,6 +82,34 @@ def describe(
     context["metatags"] = tags
 
 
+def changes(folder: Path) -> dict[str, str]:
+    """Return the day of the last commit to each file below a folder, by path; none outside a repository."""
+    command = ["git", "log", "--format=%x00%cd", "--date=format:%-d %B %Y", "--name-only", "--relative", "."]
+    try:
+        log = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    found: dict[str, str] = {}
+    for commit in log.split("\0")[1:]:  # the newest first
+        day, *files = commit.split("\n")
+        for file in filter(None, files):
+            found.setdefault(file, day)
+    return found
+
+
+def look_up_changes(app: Sphinx) -> None:
+    """Ask the repository once."""
+    app.config.page_changes = changes(Path(app.srcdir))
+
+
+def say_last_change(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document | None
+) -> None:
+    """Date a page by its source; the theme would date it by the build."""
+    source = Path(app.env.doc2path(pagename)).relative_to(app.srcdir) if doctree else Path()
+    context["last_updated"] = app.config.page_changes.get(source.as_posix())
+
+
 def _first_paragraph(doctree: nodes.document | None) -> str:
     """Return the first paragraph of running text (failing that, of a list or box), cut at a word."""
     paragraphs = list(doctree.findall(nodes.paragraph)) if doctree else []
@@ -90,28 +119,6 @@ def _first_paragraph(doctree: nodes.document | None) -> str:
     if len(text) > DESCRIPTION_LENGTH:
         text = text[: DESCRIPTION_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",;:") + "…"
     return text
-
-
-ICON = re.compile(
-    r'"?(?P<name>[\w-]+)"?:\[\d+,\d+,\[(?P<aliases>[^\]]*)\],"[0-9a-f]*",(?:"[^"]*"|\[(?:"[^"]*",?)*\])\],?'
-)
-
-
-def cut_icons(output: Path) -> None:
-    """Drop the icons that no page and no script of the theme names from the theme's icon script."""
-    script = output / "_static" / "scripts" / "fontawesome.js"
-    if not script.is_file():
-        return
-    sources = [*output.rglob("*.html"), *(p for p in output.rglob("*.js") if p != script)]
-    used = set(re.findall(r"fa-([a-z0-9-]+)", " ".join(p.read_text("utf-8") for p in sources)))
-
-    def keep(icon: re.Match[str]) -> str:
-        names = {icon["name"], *re.findall(r'"([\w-]+)"', icon["aliases"])}
-        return icon.group() if names & used else ""
-
-    script.write_text(ICON.sub(keep, script.read_text("utf-8")), "utf-8")
-    for source_map in (output / "_static").rglob("*.map"):
-        source_map.unlink()
 
 
 def stamp_notebooks(folder: Path, url: str) -> list[Path]:
@@ -127,9 +134,8 @@ def stamp_notebooks(folder: Path, url: str) -> list[Path]:
 
 
 def finish(app: Sphinx, error: Exception | None) -> None:
-    """Tidy the built book."""
+    """Stamp the published notebooks."""
     if error is None and app.builder.format == "html":
-        cut_icons(Path(app.outdir))
         url = os.environ.get("REPOSITORY_URL", "")
         if url:
             stamp_notebooks(Path(app.outdir) / "_sources", url)
@@ -154,8 +160,11 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect the steps above to the build."""
     run_notebooks_side_by_side(app)
     app.connect("config-inited", add_buttons)
+    app.add_config_value("page_changes", {}, "", dict)
     app.connect("builder-inited", offer_figures)
+    app.connect("builder-inited", look_up_changes)
     app.connect("html-page-context", describe)
+    app.connect("html-page-context", say_last_change)
     app.connect("html-page-context", point_colab_to_the_published_notebook, priority=900)
     app.connect("build-finished", finish)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
