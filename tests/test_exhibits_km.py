@@ -311,9 +311,9 @@ def test_the_svg_is_the_same_each_time_and_follows_the_page(data: dict[str, Pane
 def test_the_text_alternative_states_the_result(data: dict[str, PanelData]) -> None:
     low, high = (round(100 * survival_at(data["os"].curves[1].table, 24)[end]) for end in ("low", "high"))
     text = panel_text(data["os"])
-    assert text.startswith(
-        "Panel A, A made-up panel: Kaplan-Meier curves of 12 reconstructed patients, not real. "
-    )
+    result = "Overall survival at 24 months: active 54% (at 25), control 40%; P"
+    assert text.startswith(result)  # the conclusion first
+    assert ". Panel A, A made-up panel: Kaplan-Meier curves of 12 reconstructed patients, not real. " in text
     assert "active, 7 patients: 54% at 25 months (95% confidence interval " in text
     assert ", 71% at 24 months; median not reached." in text
     assert f"40% at 24 months (95% confidence interval {low}% to {high}%); median 16 months." in text

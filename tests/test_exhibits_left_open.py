@@ -7,9 +7,12 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
+from lifelines import KaplanMeierFitter
 
 from recohort.conditions import Population
-from recohort.exhibits.left_open import at_risk_figure, bounds_table, envelope, range_text
+from recohort.exhibits import open_exhibits, percent
+from recohort.exhibits.left_open import at_risk_figure, bounds_table, envelope, envelopes, range_text
 from recohort.ledger import Ledger
 from recohort.solve.bounds import Bounds
 
@@ -40,6 +43,24 @@ def test_bars_show_both_ranges_in_words() -> None:
     assert 'aria-label="' in drawn.text
     assert "0 to 7" in drawn.text
     assert "1 to 4" in drawn.text
+    assert cells(drawn.text) == [["6", "0 to 7", "1 to 4"], ["12", "0 to 3", "0 to 2"]]
+
+
+def cells(page: str) -> list[list[str]]:
+    """Return the table below a drawing, row by row."""
+    rows = BeautifulSoup(page, "lxml").select("figure details > summary ~ .exhibit tbody tr")
+    return [[cell.get_text() for cell in row.select("th, td")] for row in rows]
+
+
+def test_an_envelope_is_a_table_too() -> None:
+    study = open_exhibits()
+    page = envelopes(study, study.cohort, 1, "fig1a", until=24.0).text
+    table = cells(page)
+    at = [float(row[0]) for row in table]
+    assert {0, 12, 24} <= set(at)
+    curves = [KaplanMeierFitter().fit(c.time, c.event).predict(at) for c in study.panel("fig1a").curves]
+    for n, curve in enumerate(curves, 1):  # an envelope of one cohort is that cohort
+        assert [row[n] for row in table] == [f"{(p := percent(s))} ({p})" for s in curve]
 
 
 def test_envelope_by_hand() -> None:

@@ -7,14 +7,17 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lifelines import CoxPHFitter, KaplanMeierFitter
 
 from recohort import check, cohort, describe
+from recohort.exhibits import percent
 from recohort.paths import ROOT
 from recohort.validate.competitors import Weibull, fit_weibull, naive_group, printed_points, simulate
 from recohort.validate.datasets import DATASETS, sample
+from recohort.validate.figures import against_truth
 from recohort.validate.measures import (
     Group,
     band_of,
@@ -155,3 +158,15 @@ def test_the_committed_table_is_what_its_command_makes(job: Job) -> None:
     mine = table[(table[KEY] == list(job)).all(axis=1)].reset_index(drop=True)
     again = pd.DataFrame(run_job(job), columns=COLUMNS).round(DIGITS)
     pd.testing.assert_frame_equal(mine, again, check_dtype=False, atol=2 * 10**-DIGITS)
+
+
+def test_a_drawing_against_the_truth_is_a_table_too() -> None:
+    rng = np.random.default_rng(4)
+    groups = [Group(rng.integers(1, 40, 30).astype(float), rng.integers(0, 2, 30)) for _ in range(4)]
+    page = BeautifulSoup(against_truth("Made up", groups[0], groups[1:], [], unit="months").text, "lxml")
+    rows = [[cell.get_text() for cell in row.select("th, td")] for row in page.select("details tbody tr")]
+    at = [float(row[0]) for row in rows]
+    fitted = [KaplanMeierFitter().fit(*group).predict(at).to_numpy() for group in groups]
+    assert len(at) > 3
+    assert [row[1] for row in rows] == [percent(s) for s in fitted[0]]
+    assert [row[2] for row in rows] == [percent(s) for s in np.mean(fitted[1:], axis=0)]

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from bs4 import BeautifulSoup, Tag
+
+from recohort.paths import ROOT
 
 from .conftest import BUILT, SET_MODE, each_page, shot
 
 pytestmark = pytest.mark.browser
 
+CONTENTS = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+ORDER = [
+    f"{name}.html"
+    for name in (
+        CONTENTS["root"],
+        *(chapter["file"] for part in CONTENTS["parts"] for chapter in part["chapters"]),
+    )
+]
 BANNER = "Reconstructed patients, not real ones"
 FEWEST_WORDS = 6  # in a text alternative that says what a figure shows
+SAID_WHOLE = (
+    re.compile(  # drawings whose text alternative gives every mark, or that repeat a table of the page
+        r"^(\d+ l|L)adders? of numbers at risk|^A line of follow-up|, years as dots|10⁹/L as dots"
+        r"|^Whole percentages that|^The reconstructed are nearer"
+    )
+)
+RESULT = re.compile(r"\d ?%|\d (patients|of|percentage points)|at \d+ months")
+OPEN_NUMBER = re.compile(r"\b(nan|inf|NaN|NaT)\b|∞")
 TOO_WIDE = """() => document.scrollingElement.scrollWidth <= window.innerWidth ? [] :
   [...document.querySelectorAll("body *")]
     .filter(e => e.getBoundingClientRect().right > window.innerWidth + 1)
@@ -49,6 +70,19 @@ def test_entrance_leads_to_the_book(served: str, visit: Any) -> None:
     seen = visit(f"{served}/index.html", served)
     seen.page.wait_for_url("**/book/index.html")
     assert seen.page.locator("h1").first.inner_text()
+
+
+@pytest.mark.parametrize("from_disk", [True, False])
+def test_search_finds_pages_offline(from_disk: bool, served: str, visit: Any) -> None:
+    home = BUILT.as_uri() if from_disk else served
+    seen = visit(f"{home}/book/index.html", home)
+    seen.page.keyboard.press("Control+k")
+    seen.page.keyboard.type("immortal time")
+    seen.page.keyboard.press("Enter")
+    found = seen.page.locator("#search-results li a")
+    found.first.wait_for()
+    assert "landmarks" in " ".join(str(found.nth(n).get_attribute("href")) for n in range(found.count()))
+    assert seen.outside == []
 
 
 @cache
@@ -110,3 +144,34 @@ def test_page_describes_itself(name: str) -> None:
         "genindex.html",
         "search.html",
     }
+
+
+@each_page
+def test_page_can_be_shown_elsewhere_and_says_when_it_changed(name: str) -> None:
+    page = parsed(name)
+    tags = {tag["property"]: tag["content"] for tag in page.select('meta[property^="og:"]')}
+    assert {"og:title", "og:description", "og:site_name", "og:type"} <= set(tags)
+    if name in {"genindex.html", "search.html"}:
+        return
+    assert re.search(r"Last updated on \d+ \w+ 20\d\d", page.select_one(".last-updated").get_text())
+    around = [bool(page.select_one(f".prev-next-area a.{side}")) for side in ("left-prev", "right-next")]
+    assert around == [name != ORDER[0], name != ORDER[-1]]
+
+
+@each_page
+def test_a_curve_is_a_table_too_and_its_result_comes_first(name: str) -> None:
+    for drawing in parsed(name).select("article figure.drawing"):
+        said = alternative(drawing.svg)
+        first = re.split(r"\. (?=[A-Z])", said)[0]
+        if not SAID_WHOLE.search(said):
+            assert drawing.select("details > summary ~ .exhibit td"), said
+            assert RESULT.search(first), said
+
+
+@each_page
+def test_what_is_not_reached_is_said_in_words(name: str) -> None:
+    page = copy.copy(parsed(name).select_one("article") or parsed(name))
+    for code in page.select("script, pre, code, math"):
+        code.decompose()
+    assert OPEN_NUMBER.findall(page.get_text(" ")) == []
+    assert [s for s in page.select("svg[aria-label]") if OPEN_NUMBER.search(str(s["aria-label"]))] == []

@@ -26,6 +26,7 @@ from recohort.exhibits.tables import (
     beside,
     curve_numbers,
     exhibit_table,
+    in_numbers,
     panel_lines,
     reasons,
     simple,
@@ -92,9 +93,7 @@ class Exhibits:
             if folder := paths.downloads():
                 save(drawing, data, name, folder)
                 more = [download_links(data, name)]
-            numbers = element(
-                "details", element("summary", "The curves in numbers"), curve_numbers(data, ticks(until))
-            )
+            numbers = in_numbers(curve_numbers(data, ticks(until)))
             svg = to_svg(drawing, name)
             if self.linked:
                 svg = link_claims(svg, self.cells)

@@ -16,10 +16,11 @@ from recohort.check import survival_columns
 from recohort.cohort import members
 from recohort.conditions import Population
 from recohort.exhibits import Exhibits, flex, percent, simple, times
-from recohort.exhibits.curves import PanelData, ticks
+from recohort.exhibits.curves import PanelData, survival_at, ticks
 from recohort.exhibits.km import NORMAL, SETTINGS, SMALL, STYLES, WIDTH, to_svg
 from recohort.exhibits.markup import Html, element, figure
 from recohort.exhibits.reference import in_words
+from recohort.exhibits.tables import in_numbers
 from recohort.ledger import Ledger
 from recohort.solve.bounds import Bounds
 
@@ -158,7 +159,15 @@ def at_risk_figure(rows: Sequence[Bounds], title: str, name: str, caption: str) 
         f"seen {range_text(r.low_inner, r.high_inner, r.kind)}"
         for r, t in zip(rows, at, strict=True)
     )
-    return figure(to_svg(drawing, name), f"{title}: {said}.", caption)
+    numbers = simple(
+        f"{title}: the picture in numbers",
+        ("Months", "Proven", "Seen in cohorts"),
+        (
+            (times(t), range_text(r.low, r.high, r.kind), range_text(r.low_inner, r.high_inner, r.kind))
+            for r, t in zip(rows, at, strict=True)
+        ),
+    )
+    return figure(to_svg(drawing, name), f"{title}: {said}.", caption, in_numbers(numbers))
 
 
 def envelope(
@@ -241,9 +250,27 @@ def _envelope_figure(
             f"{range_text(*_at(grid, low, high, t), 'survival')} at {times(t)}" for t in (month / 2, month)
         ]
         said.append(f"{curve.label} {' and '.join(halves)}")
-    words = f"{data.title}: envelope of {cohorts} reconstructed cohorts. {'; '.join(said)} {data.unit}."
+    words = f"{data.title}: {'; '.join(said)} {data.unit}. The envelope of {cohorts} reconstructed cohorts."
     caption = f"{'; '.join(said)} {data.unit}. Lines: the book's cohort. Reconstructed patients, not real."
-    return figure(to_svg(drawing, name), words, caption)
+    numbers = _envelope_numbers(data, limits, grid, f"{cohorts} cohorts")
+    return figure(to_svg(drawing, name), words, caption, in_numbers(numbers))
+
+
+def _envelope_numbers(
+    data: PanelData, limits: Sequence[tuple[np.ndarray, np.ndarray]], grid: np.ndarray, whose: str
+) -> Html:
+    """Return the picture as a table: at each tick the book's cohort and, in brackets, the envelope."""
+    at = ticks(float(grid[-1]))
+    columns = []
+    for curve, (low, high) in zip(data.curves, limits, strict=True):
+        own = [percent(survival_at(curve.table, time)["survival"]) for time in at]
+        ranges = [range_text(*_at(grid, low, high, time), "survival") for time in at]
+        columns.append([f"{one} ({many})" for one, many in zip(own, ranges, strict=True)])
+    return simple(
+        f"{data.title}: the book's cohort, and in brackets the lowest and highest of {whose}",
+        (data.unit.capitalize(), *(curve.label for curve in data.curves)),
+        zip(map(times, at), *columns, strict=True),
+    )
 
 
 def _at(grid: np.ndarray, low: np.ndarray, high: np.ndarray, time: float) -> tuple[float, float]:

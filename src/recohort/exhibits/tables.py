@@ -25,6 +25,7 @@ __all__ = [
     "curve_numbers",
     "exhibit_table",
     "grid",
+    "in_numbers",
     "panel_lines",
     "reasons",
     "simple",
@@ -108,6 +109,11 @@ def simple(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str | 
     """Return a plain table whose first column holds the row headings."""
     body = [_row(row[0], *(_datum(value) for value in row[1:])) for row in rows]
     return _table(caption, headings, [body], "simple")
+
+
+def in_numbers(table: Html) -> Html:
+    """Fold a table away below the drawing that it repeats, for those who do not see the drawing."""
+    return element("details", element("summary", "The curves in numbers"), table)
 
 
 def panel_lines(data: PanelData) -> list[Line]:

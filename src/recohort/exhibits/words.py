@@ -26,9 +26,9 @@ def curve_text(curve: GroupCurve, unit: str) -> str:
 
 
 def panel_text(data: PanelData) -> str:
-    """Text alternative of a panel: the results that a reader takes from the picture."""
-    start = f"Panel {data.panel.letter}, {data.title}: Kaplan-Meier curves of {data.n} {NOT_REAL}."
-    said = [start, *(curve_text(curve, data.unit) for curve in data.curves)]
+    """Text alternative of a panel: its result first, then all that a reader takes from the picture."""
+    drawn = f"Panel {data.panel.letter}, {data.title}: Kaplan-Meier curves of {data.n} {NOT_REAL}."
+    said = [f"{_result(data)}.", drawn, *(curve_text(curve, data.unit) for curve in data.curves)]
     for comparison in data.comparisons:
         a, b = (data.curves[i].label for i in comparison.pair)
         said.append(f"{a} against {b}: {comparison.test} P {p_text(comparison.p_value)}.")
@@ -39,12 +39,17 @@ def panel_text(data: PanelData) -> str:
 
 def headline(data: PanelData) -> str:
     """Return the result of a panel in a line, for its caption."""
+    return f"{data.panel.letter}. {_result(data)}. {NOT_REAL.capitalize()}."
+
+
+def _result(data: PanelData) -> str:
+    """Say the rates of a panel, and the P value if there is one."""
     when = times(data.panel.month, data.unit)
     rates = ", ".join(f"{curve.label} {percent(curve.shown[1])}{_elsewhere(curve)}" for curve in data.curves)
-    said = f"{data.panel.letter}. {data.endpoint.capitalize()} at {when}: {rates}"
+    said = f"{data.endpoint.capitalize()} at {when}: {rates}"
     if len(data.comparisons) == 1 and len(data.curves) == 2:
         said += f"; P {p_text(data.comparisons[0].p_value)}"
-    return f"{said}. {NOT_REAL.capitalize()}."
+    return said
 
 
 def _elsewhere(curve: GroupCurve) -> str:

@@ -14,6 +14,7 @@ from recohort.exhibits.curves import ticks
 from recohort.exhibits.km import INK, NORMAL, SETTINGS, SMALL, STYLES, WIDTH, to_svg
 from recohort.exhibits.markup import Html, figure
 from recohort.exhibits.numbers import percent, rounded, times
+from recohort.exhibits.tables import in_numbers, simple
 from recohort.validate.measures import Group, band_of, errors, follow_up_of, grid_to, survival_on
 
 if TYPE_CHECKING:
@@ -98,12 +99,32 @@ def against_truth(
         drawing.legend(loc="lower center", ncols=3, frameon=False, fontsize=SMALL - 0.5, columnspacing=1.0)
     found = errors(truth, cohorts)
     alt = (
-        f"{title}: true survival, and {len(cohorts)} reconstructed cohorts. Their mean is "
-        f"{rounded(100 * found.mean, 1)} percentage points off on average and "
-        f"{rounded(100 * found.largest, 1)} at most; their band holds the true curve for "
-        f"{percent(found.covered)} of follow-up."
+        f"{title}: the mean of {len(cohorts)} reconstructed cohorts is {rounded(100 * found.mean, 1)} "
+        f"percentage points off the true survival on average and {rounded(100 * found.largest, 1)} at most; "
+        f"their band holds the true curve for {percent(found.covered)} of follow-up."
     )
-    return figure(to_svg(drawing, title), alt, f"{title}. The truth is real, the cohorts are reconstructed.")
+    numbers = in_numbers(_numbers(title, truth, cohorts, fitted, unit, band))
+    said = f"{title}. The truth is real, the cohorts are reconstructed."
+    return figure(to_svg(drawing, title), alt, said, numbers)
+
+
+def _numbers(
+    title: str, truth: Group, cohorts: Sequence[Group], fitted: Weibull | None, unit: str, band: str
+) -> Html:
+    """Return the curves of :func:`draw_against_truth` as a table."""
+    end = follow_up_of(truth)
+    at = np.array([t for t in ticks(end) if t <= end])
+    curves = np.array([survival_on(cohort, at) for cohort in cohorts])
+    low, high = band_of(curves)
+    columns = {
+        "True": map(percent, survival_on(truth, at)),
+        "Mean": map(percent, curves.mean(axis=0)),
+        f"Band, {band}": (f"{percent(a)}–{percent(b)}" for a, b in zip(low, high, strict=True)),
+    }
+    if fitted is not None:
+        columns["Fitted curve"] = map(percent, fitted.at(at))
+    caption = f"{title}: true survival and that of reconstructed cohorts"
+    return simple(caption, (unit.capitalize(), *columns), zip(map(times, at), *columns.values(), strict=True))
 
 
 def draw_errors(ax: Axes, table: pd.DataFrame) -> None:
