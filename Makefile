@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "%-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z.]+:.*## / {printf "%-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: book
 book: $(VENV)/.ready ## build the book into _build/html; any warning is an error
@@ -39,6 +39,11 @@ test: $(VENV)/.ready ## lint, types and tests
 browser: $(VENV)/.ready $(AXE) ## look at the built book in Chromium; screenshots go to _build/screenshots
 	@test -f _build/html/index.html || $(MAKE) book
 	$(BIN)/pytest -m browser
+
+.PHONY: lighthouse
+lighthouse: $(VENV)/.ready $(AXE) ## measure every page with Lighthouse (ten minutes; leave the machine alone)
+	@test -f _build/html/index.html || $(MAKE) book
+	$(BIN)/python .ci/lighthouse.py $(PAGES)
 
 $(AXE): tests/browser/package-lock.json
 	@command -v npm >/dev/null || { echo "make: found no npm; install it (Debian: apt-get install npm)" >&2; exit 1; }
