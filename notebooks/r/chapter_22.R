@@ -5,9 +5,17 @@ from <- subset(patients, os_months >= 5.5)
 from$since <- from$os_months - 5.5
 survdiff(Surv(since, os_event) ~ response, data = from)
 # --- end
-for (start in c(0, 1.4, 2.8, 4.1, 5.5)) {
-  alive <- subset(patients, os_months >= start)
-  note(paste0("landmark.p.", start), survdiff(Surv(os_months, os_event) ~ response, data = alive)$pvalue)
+for (endpoint in c("rfs", "os")) {
+  patients$month <- patients[[paste0(endpoint, "_months")]]
+  patients$happened <- patients[[paste0(endpoint, "_event")]]
+  for (start in c(0, 1.4, 2.8, 4.1, 5.5)) {
+    there <- subset(patients, month >= start)
+    p <- survdiff(Surv(month, happened) ~ response, data = there)$pvalue
+    curves <- survfit(Surv(month, happened) ~ response, data = there)
+    rates <- summary(curves, times = 24, extend = TRUE)
+    by_group <- setNames(rates$surv, rates$strata)[c("response=responder", "response=nonresponder")]
+    note(paste("landmark", endpoint, start, sep = "."), c(p, by_group))
+  }
 }
 
 non <- subset(patients, response == "nonresponder")
