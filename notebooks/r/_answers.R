@@ -1,13 +1,11 @@
-# Shared by the scripts of this folder: the patients (reconstructed, not real) and a file of answers.
+# Shared by the scripts of this folder: they read the data from its own folder, and write a file of answers.
 #
 #     Rscript notebooks/r/chapter_20.R [FOLDER]      writes FOLDER/chapter_20.csv
 
-suppressPackageStartupMessages(library(survival))
-
 script <- normalizePath(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
 root <- dirname(dirname(dirname(script)))
-folder <- c(commandArgs(trailingOnly = TRUE), file.path(root, "tests", "oracles"))[1]
-patients <- read.csv(file.path(root, "data", "reconstructed_cohort.csv"))
+folder <- normalizePath(c(commandArgs(trailingOnly = TRUE), file.path(root, "tests", "oracles"))[1])
+setwd(file.path(root, "data"))
 
 answers <- list()
 note <- function(quantity, value) {

@@ -1,6 +1,8 @@
 source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "_answers.R"))
 
 # --- curve
+library(survival)
+patients <- read.csv("reconstructed_cohort.csv") # reconstructed, not real
 seven <- subset(patients, risk == "high" & response == "responder")
 curve <- survfit(Surv(rfs_months, rfs_event) ~ 1, data = seven)
 summary(curve)

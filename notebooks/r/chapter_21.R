@@ -1,6 +1,8 @@
 source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "_answers.R"))
 
 # --- logrank
+library(survival)
+patients <- read.csv("reconstructed_cohort.csv") # reconstructed, not real
 twelve <- subset(patients, response == "nonresponder" & rfs_months >= 4.1)
 survdiff(Surv(rfs_months, rfs_event) ~ hsct, data = twelve)
 # --- end

@@ -1,6 +1,8 @@
 source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "_answers.R"))
 
 # --- landmark
+library(survival)
+patients <- read.csv("reconstructed_cohort.csv") # reconstructed, not real
 from <- subset(patients, os_months >= 5.5)
 from$since <- from$os_months - 5.5
 survdiff(Surv(since, os_event) ~ response, data = from)

@@ -1,6 +1,8 @@
 source(file.path(dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))), "_answers.R"))
 
 # --- limits
+library(survival)
+patients <- read.csv("reconstructed_cohort.csv") # reconstructed, not real
 non <- subset(patients, response == "nonresponder")
 limits <- function(kind) summary(survfit(Surv(rfs_months, rfs_event) ~ 1, data = non, conf.type = kind), times = 24)
 limits("plain")

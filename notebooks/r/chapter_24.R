@@ -8,6 +8,8 @@ note("printed", printed)
 for (method in c("bonferroni", "holm", "BH")) note(paste0("adjust.", method), p.adjust(printed, method))
 
 # --- interaction
+library(survival)
+patients <- read.csv("reconstructed_cohort.csv") # reconstructed, not real
 patients$responder <- as.numeric(patients$response == "responder")
 either <- subset(patients, risk != "")
 common <- coxph(Surv(rfs_months, rfs_event) ~ responder + strata(risk), data = either)
