@@ -45,7 +45,9 @@ def build(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     (folder / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters: [{file: notebooks/one}]\n")
     (folder / "book" / "references.bib").touch()
     formula = environment.pop("formula", r"\frac{d_i}{n_i}")
-    (folder / "book" / "index.md").write_text(f"# A title\n\n{FIRST_PARAGRAPH}\n\n$${formula}$$\n")
+    (folder / "book" / "index.md").write_text(
+        f"# A title\n\n{FIRST_PARAGRAPH}\n\n$${formula}$$\n\n```{{clone-line}}\n```\n"
+    )
     cells = [
         nbformat.v4.new_code_cell(COLAB_CELL, metadata={"tags": ["remove-cell"]}),
         nbformat.v4.new_markdown_cell(f"# One\n\nA {CLAIM_LINK}."),
@@ -100,6 +102,12 @@ def test_repository_url_gives_repository_binder_and_colab_buttons(public: Path) 
     path = "someone/their-copy/blob/gh-pages/_sources/notebooks/one.ipynb"
     assert f"https://colab.research.google.com/github/{path}" in found
     assert (public / "_sources" / "notebooks" / "one.ipynb").is_file()
+
+
+def test_the_commands_that_fetch_a_copy_stand_where_the_address_is_known(public: Path, private: Path) -> None:
+    shown = (public / "book" / "index.html").read_text("utf-8")
+    assert f"git clone {REPOSITORY} recohort" in BeautifulSoup(shown, "lxml").text
+    assert "git clone" not in (private / "book" / "index.html").read_text("utf-8")
 
 
 def test_only_the_published_notebook_knows_the_address(public: Path, private: Path) -> None:

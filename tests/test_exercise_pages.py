@@ -45,6 +45,7 @@ REST = f"""\
 
 ```{{exercise}}
 :label: ex-two
+:class: computer first-hour
 And then?
 ```
 
@@ -126,6 +127,7 @@ def test_the_list_leads_to_every_exercise(whole: Path) -> None:
     links = [a for a in parsed(whole / "book" / "index.html").select("article a") if "#ex-" in a["href"]]
     assert [a["href"] for a in links] == ["../notebooks/one.html#ex-one", "../notebooks/one.html#ex-two"]
     assert [a.text for a in links] == ["Exercise 1", "Exercise 2"]
+    assert [a.find_parent("li").text.strip().endswith("(needs a computer)") for a in links] == [False, True]
     assert "What is asked first?" in links[0].find_parent("li").text
     page = parsed(whole / "notebooks" / "one.html")
     assert all(page.find(id=label) for label in ("ex-one", "ex-two"))
@@ -134,20 +136,30 @@ def test_the_list_leads_to_every_exercise(whole: Path) -> None:
 def test_the_sheets_hold_the_exercises_with_room_or_answers(whole: Path) -> None:
     plain, solved = (parsed(whole / "_static" / EXTENSION[name]) for name in ("SHEET", "WITH_SOLUTIONS"))
     for sheet in (plain, solved):
-        assert [heading.text for heading in sheet.select("h3")] == ["Exercise 1", "Exercise 2"]
+        headings = ["Exercise 1", "Exercise 2 · needs a computer"]
+        assert [heading.text for heading in sheet.select("h3")] == headings
         assert [answer.text for answer in sheet.select(".answers li")] == ["this", "that"]
         assert "none of them is real" in sheet.text
         assert not sheet.select("script, link, a, [id], [data-right], input")
     assert SECRET not in str(plain)
     assert len(plain.select(".room")) == 1  # the first can be ticked
     assert len(solved.select(".solution")) == 2
+    assert "Name" in plain.text
+    assert "Name" not in solved.text
+
+
+def test_the_sheet_for_a_first_hour_holds_what_is_marked_so(whole: Path) -> None:
+    sheet = parsed(whole / "_static" / EXTENSION["FIRST_HOUR"])
+    assert [heading.text for heading in sheet.select("h3")] == ["Exercise 2 · needs a computer"]
+    assert "And then?" in sheet.text
+    assert SECRET not in str(sheet)
 
 
 def test_the_solutions_are_there_unless_hidden(whole: Path) -> None:
     assert SECRET in (whole / "notebooks" / "one.html").read_text("utf-8")
     links = parsed(whole / "book" / "index.html").select("article a")
     assert [a["href"] for a in links if "sheet" in a["href"]] == [
-        f"../_static/{EXTENSION[name]}" for name in ("SHEET", "WITH_SOLUTIONS")
+        f"../_static/{EXTENSION[name]}" for name in ("FIRST_HOUR", "SHEET", "WITH_SOLUTIONS")
     ]
 
 

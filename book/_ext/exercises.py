@@ -1,7 +1,9 @@
 """Sphinx extension: all exercises on one page, sheets to print, and a book without solutions.
 
 - `exercise-list` lists every exercise of the book with a link, `sheets` the sheets.
-- The build writes `_static/exercise_sheet.html` and the same with solutions, made of the built pages.
+- The build writes `_static/exercise_sheet.html`, the same with solutions, and a page for a first hour;
+  they are made of the built pages.
+- An exercise's `:class:` says what it needs (`computer`, `chapter`) and whether it is for a `first-hour`.
 - `HIDE_SOLUTIONS=1` in the environment leaves the solutions out: of the pages, of the search index, of the
   sheets and of the published copies of the notebooks.
 """
@@ -21,7 +23,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx_exercise.nodes import is_exercise_node, solution_node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from sphinx.application import Sphinx
     from sphinx.config import Config
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from sphinx.util.typing import ExtensionMetadata
 
 SHEET, WITH_SOLUTIONS = "exercise_sheet.html", "exercise_sheet_with_solutions.html"
+FIRST_HOUR = "exercise_sheet_first_hour.html"
+FOR_FIRST_HOUR = "first-hour"  # a class of exercises
+NEEDS = {"computer": "needs a computer", "chapter": "needs its chapter"}  # class to what a reader is told
 NOT_REAL = "The patients of these exercises are made up or reconstructed, none of them is real."
 STYLE = Path(__file__).with_name("sheet.css")
 
@@ -63,7 +68,11 @@ class Sheets(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """List the sheets."""
         home = "../" * self.env.docname.count("/") + "_static/"
-        links = {SHEET: "Exercise sheet to print", WITH_SOLUTIONS: "Exercise sheet with solutions"}
+        links = {
+            FIRST_HOUR: "Exercises for a first hour, on one page",
+            SHEET: "Exercise sheet to print",
+            WITH_SOLUTIONS: "Exercise sheet with solutions",
+        }
         if self.config.without_solutions:
             del links[WITH_SOLUTIONS]
         items = nodes.bullet_list()
@@ -73,6 +82,11 @@ class Sheets(SphinxDirective):
         return [items]
 
 
+def needs(classes: Iterable[str]) -> list[str]:
+    """Return what an exercise of these classes needs, in words."""
+    return [NEEDS[name] for name in classes if name in NEEDS]
+
+
 def chapters(env: BuildEnvironment) -> dict[str, list[tuple[int, str, str]]]:
     """Return the exercises of each page as (number, label, text), pages and exercises in the book's order."""
     found: dict[str, list[tuple[int, str, str]]] = {}
@@ -80,6 +94,8 @@ def chapters(env: BuildEnvironment) -> dict[str, list[tuple[int, str, str]]]:
         if is_exercise_node(entry["node"]):
             numbers = env.toc_fignumbers.get(entry["docname"], {}).get("exercise", {})
             text = " ".join(child.astext() for child in entry["node"].children[1:])
+            wanted = needs(entry["node"]["classes"])
+            text += f" ({', '.join(wanted)})" if wanted else ""
             found.setdefault(entry["docname"], []).append(
                 (numbers.get(label, (0,))[-1], label, " ".join(text.split()))
             )
@@ -143,24 +159,30 @@ def on_paper(piece: Tag) -> str:
     return str(copy)
 
 
-def sheet(app: Sphinx, *, solutions: bool) -> str:
+def sheet(app: Sphinx, *, solutions: bool = False, first_hour: bool = False) -> str:
     """Return a page to print, made of the built pages."""
-    title = f"{app.config.html_title}: exercises{' with solutions' if solutions else ''}"
-    parts = [f"<h1>{title}</h1><p class='note'>{NOT_REAL}</p>"]
+    kind = " for a first hour" if first_hour else " with solutions" if solutions else ""
+    title = f"{app.config.html_title}: exercises{kind}"
+    name = "" if solutions else "<p>Name <span class='blank'></span></p>"
+    parts = [f"<h1>{title}</h1>{name}<p class='note'>{NOT_REAL}</p>"]
     for chapter, exercises in chapters(app.env).items():
         page = BeautifulSoup(Path(app.outdir, f"{chapter}.html").read_text("utf-8"), "html.parser")
         numbers = {label: number for number, label, _ in exercises}
-        parts.append(f"<h2>{app.env.titles[chapter].astext()}</h2>")
+        parts += [] if first_hour else [f"<h2>{app.env.titles[chapter].astext()}</h2>"]
         for exercise, between, solution in asked(page):
+            classes = list(map(str, exercise.get("class") or []))
+            if first_hour and FOR_FIRST_HOUR not in classes:
+                continue
             body = on_paper(exercise) + "".join(on_paper(piece) for piece in between)
             quiz = any(piece.select("form.quiz") for piece in between)
             room = "" if quiz or solutions else '<div class="room"></div>'
             answer = on_paper(solution) if solutions and solution else ""
-            heading = f"<h3>Exercise {numbers[str(exercise['id'])]}</h3>"
-            parts.append(f"<section>{heading}{body}{room}{answer}</section>")
+            heading = " · ".join([f"Exercise {numbers[str(exercise['id'])]}", *needs(classes)])
+            parts.append(f"<section><h3>{heading}</h3>{body}{room}{answer}</section>")
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     head += f"<style>{STYLE.read_text('utf-8')}</style>"
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'
+    body = f'<body class="{FOR_FIRST_HOUR}">' if first_hour else "<body>"
+    return f'<!doctype html><html lang="en"><head>{head}</head>{body}{"".join(parts)}</body></html>\n'
 
 
 def strip_notebook(source: str) -> str:
@@ -187,7 +209,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     if error is not None or app.builder.format != "html" or not chapters(app.env):
         return
     folder = Path(app.outdir, "_static")
-    (folder / SHEET).write_text(sheet(app, solutions=False), "utf-8")
+    (folder / SHEET).write_text(sheet(app), "utf-8")
+    (folder / FIRST_HOUR).write_text(sheet(app, first_hour=True), "utf-8")
     if app.config.without_solutions:
         (folder / WITH_SOLUTIONS).unlink(missing_ok=True)
         for path in Path(app.outdir, "_sources").rglob("*.ipynb"):

@@ -1,6 +1,7 @@
 """Sphinx extension: what every page of the book needs besides its text.
 
 - `REPOSITORY_URL` in the environment gives repository, Binder and Colab buttons; without it there are none.
+- `clone-line` says how to get a copy of the repository, where its address is given.
 - Each page gets a description and a title for search engines and previews: its own, or its first sentence.
 - Each page says when its source last changed, as the repository knows it.
 - Notebooks run side by side.
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
 from jupyter_client.manager import KernelManager
+from sphinx.util.docutils import SphinxDirective
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -31,12 +33,29 @@ URL_LINE = 'os.environ.get("REPOSITORY_URL", "")'  # stands in the first cell of
 DESCRIPTION_LENGTH = 155  # characters; search engines cut longer ones
 
 
+def repository() -> str:
+    """Return the address of the repository, or nothing if this build was not told."""
+    url = os.environ.get("REPOSITORY_URL", "").rstrip("/").removesuffix(".git")
+    return url if url.startswith("https://") else ""
+
+
+class CloneLine(SphinxDirective):
+    """The directive `clone-line`: the commands that fetch the repository, or nothing."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write the commands."""
+        if not repository():
+            return []
+        commands = f"git clone {repository()} recohort\ncd recohort"
+        return [nodes.literal_block(commands, commands, language="sh")]
+
+
 def add_buttons(app: Sphinx, config: Config) -> None:
     """Offer repository, Binder and Colab where the address of the repository is given."""
-    url = os.environ.get("REPOSITORY_URL", "").rstrip("/").removesuffix(".git")
+    url = repository()
     config.html_baseurl = os.environ.get("BOOK_URL", "")
     options = config.html_theme_options
-    if not url.startswith("https://"):
+    if not url:
         options.pop("repository_url", None)
         options.pop("launch_buttons", None)
         return
@@ -159,6 +178,7 @@ def run_notebooks_side_by_side(app: Sphinx) -> None:
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Connect the steps above to the build."""
     run_notebooks_side_by_side(app)
+    app.add_directive("clone-line", CloneLine)
     app.connect("config-inited", add_buttons)
     app.add_config_value("page_changes", {}, "", dict)
     app.connect("builder-inited", offer_figures)
