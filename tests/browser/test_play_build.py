@@ -102,6 +102,17 @@ def test_patients_are_moved_with_the_keyboard_alone(visit: Any) -> None:
     assert says.inner_text() == before
 
 
+def test_each_curve_has_its_name_and_its_line_below_the_drawing(visit: Any) -> None:
+    page = visit(PAGE.as_uri(), BUILT.as_uri()).page
+
+    def lines(place: str) -> list[str | None]:
+        return [line.get_attribute("stroke-dasharray") for line in page.locator(f"{place} path.curve").all()]
+
+    drawn = [dashes for dashes in lines(".play .drawing") if dashes]
+    assert lines(".play output") == drawn
+    assert len(set(drawn)) == 2
+
+
 def test_without_scripts_the_figure_stands_there(browser: Any) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

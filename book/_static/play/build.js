@@ -45,7 +45,9 @@
         recohort.times(survival.median(one.table), unit);
     });
     const p = curves[0].patients.length && curves[1].patients.length ? "Log-rank P " + recohort.pNumber(test.p).replace(/^(?=\d)/, "= ") : "No test with one group";
-    says.replaceChildren(...said.concat(p).map(function (text) { return h("span", {}, text + ". "); }));
+    says.replaceChildren(...said.concat(p).map(function (text, number) {
+      return h("span", {}, curves[number] ? recohort.sample(curves[number].style) : null, (curves[number] ? " " : "") + text + ". ");
+    }));
     drawing.replaceChildren(
       recohort.plot(curves, UNTIL, unit, stage.data.endpoint, "Kaplan-Meier curves. " + said.join(". ") + ". " + p + "."));
     risk.replaceChildren(recohort.riskRows(curves, UNTIL, unit));
