@@ -70,7 +70,7 @@ def test_an_entry_says_how_a_number_is_read(data: dict[str, Any]) -> None:
     entry = data["claims"]["fig1.os.active.2y"]
     assert entry["place"] == "Figure 1"
     assert entry["what"] == "Overall survival at 24 months: arm: active"
-    assert entry["numbers"] == [["54 percent", "54 at 25", "53.57", "as read", "reproduced as read"]]
+    assert entry["numbers"] == [["54 percent", "54 at 25", "53.57", "if re-read", "reproduced as read"]]
     assert entry["because"] == "5/7 until the death at 25 months, then 15/28"
 
 

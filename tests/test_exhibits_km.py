@@ -248,7 +248,7 @@ def test_the_key_carries_what_printed_figures_do(data: dict[str, PanelData]) -> 
     p = estimators.rank_test(*pooled(*data["os"].curves)).p_value
     assert lines_of(axes(km_figure(data["os"]), "key")) == [
         ["N", "Median", "At 24"],
-        ["active", "7", "not reached", "54%†"],
+        ["active", "7", "not reached", "54% at 25†"],
         ["control", "5", "16", "40%"],
         [f"log-rank P = {p:.2f}"],
     ]
@@ -259,7 +259,7 @@ def test_every_figure_says_what_it_shows(data: dict[str, PanelData]) -> None:
     assert said == [
         "A  A made-up panel",
         "Reconstructed patients, not real",
-        "† at 25 months; 71% at 24 months",
+        "† 71% at 24 months",
     ]
 
 
@@ -318,10 +318,52 @@ def test_the_text_alternative_states_the_result(data: dict[str, PanelData]) -> N
     assert ", 71% at 24 months; median not reached." in text
     assert f"40% at 24 months (95% confidence interval {low}% to {high}%); median 16 months." in text
     assert re.search(r"active against control: log-rank P = 0\.\d\d\.$", text)
+
+
+def test_the_caption_gives_the_rates_with_their_intervals(data: dict[str, PanelData]) -> None:
+    said = {}
+    for name, when in (("pfs", (24, 24)), ("os", (25, 24))):
+        there = [survival_at(c.table, month) for c, month in zip(data[name].curves, when, strict=True)]
+        said[name] = [f"95% CI {100 * t['low']:.0f}–{100 * t['high']:.0f}%" for t in there]
+    active, control = said["pfs"]
     assert headline(data["pfs"]).startswith(
-        "A. Progression-free survival at 24 months: active 43%, control 20%; P"
+        f"A. Progression-free survival at 24 months: active 43% ({active}), control 20% ({control}); P"
     )
-    assert "at 24 months: active 54% (at 25), control 40%; P" in headline(data["os"])
+    active, control = said["os"]
+    assert f"active 54% (at 25; {active}), control 40% ({control}); P" in headline(data["os"])
+
+
+def test_a_number_that_stands_for_another_is_marked(book: Exhibits) -> None:
+    """The paper prints P 0.20 for Figure 2A, and two rates in Supplemental Figure 2F, that cannot be."""
+    marks = {}
+    for name in book.layout.panels:
+        drawn = km_figure(book.panel(name))
+        shown = [text for line in lines_of(axes(drawn, "key")) for text in line if "‡" in text]
+        notes = [text.get_text() for text in drawn.texts if "‡" in text.get_text()]
+        if shown or notes:
+            marks[name] = (shown, notes)
+    printed = {claim.id: claim.printed for claim in book.ledger.claims}
+    rates = [f"supp2.ino.os.{group}.2y" for group in ("exposed", "unexposed")]
+    assert marks == {
+        "fig2a": (["log-rank P = 0.28‡"], [f"‡ printed {printed['fig2.rfs.p']}"]),
+        "supp2f": (["79%‡", "100%‡"], [f"‡ printed {', '.join(printed[rate] for rate in rates)}"]),
+    }
+    assert f"log-rank P = 0.28, printed {printed['fig2.rfs.p']}." in panel_text(book.panel("fig2a"))
+
+
+def test_the_landmark_is_drawn_where_the_panel_compares_from_it(book: Exhibits) -> None:
+    month = book.ledger.month("landmark_months")
+    for name, expected in {"fig1a": [], "fig2a": [month], "fig2b": [month]}.items():
+        lines = axes(km_figure(book.panel(name)), "curves").lines
+        assert [float(line.get_xdata()[0]) for line in lines if line.get_gid() == "landmark"] == expected
+
+
+def test_a_test_names_its_groups_where_there_are_more_than_two(book: Exhibits) -> None:
+    data = book.panel("fig2b")
+    said = [text.get_text() for text in axes(km_figure(data), "key").texts]
+    for comparison in data.comparisons:
+        a, b = (data.curves[i].label for i in comparison.pair)
+        assert said.index(f"against {b}") == said.index(a, 1 + 4 * len(data.curves)) + 1
 
 
 # --- the paper ---------------------------------------------------------------------------------
@@ -379,7 +421,8 @@ def test_the_numbers_of_the_key_lead_to_their_claims(book: Exhibits) -> None:
         expected |= {found[-1].claim: said[name] for name, found in curve.printed.items() if found}
     for comparison in drawn.comparisons:
         if comparison.printed:
-            text = f"{comparison.test} P {p_text(comparison.p_value)}"
+            reread = "‡" if comparison.printed[-1].reading else ""
+            text = f"{comparison.test} P {p_text(comparison.p_value)}{reread}"
             expected[comparison.printed[-1].claim] = text
     assert expected
     assert {str(a["data-claim"]): a.get_text().strip().rstrip("†") for a in links} == expected

@@ -174,8 +174,8 @@ def test_published_beside_reproduced(small_cells: dict[str, Cell]) -> None:
     assert rows(html) == [
         ["All", "Twelve", "12", "yes"],
         ["Stage"],
-        ["two", "5 (41)", "5 (42) decimals cut, not rounded", "as read"],
-        ["three", "5 (33)", "4 (33) read as 4 (33)", "as read"],
+        ["two", "5 (41)", "5 (42) decimals cut, not rounded", "if re-read"],
+        ["three", "5 (33)", "4 (33) read as 4 (33)", "if re-read"],
     ]
     table = soup(html).table
     assert table is not None
@@ -200,7 +200,7 @@ def test_claims_of_one_quantity_share_a_row(small_cells: dict[str, Cell]) -> Non
     again = Cell("key", "Figure 1, key", "Not reached", "not reached", "reproduced", "", "", (float("inf"),))
     table = beside("Medians", "Group", [Line("active", (first, again)), Line("both", (), "12 months")])
     assert rows(table) == [
-        ["active", "not reached", "not reached", "yes yes"],
+        ["active", "not reached", "not reached", "Figure 1 yes key yes"],
         ["both", "not printed", "12 months", ""],
     ]
 
@@ -231,7 +231,8 @@ def test_reasons_are_given_once_for_like_cells(small_cells: dict[str, Cell]) -> 
     items = soup(reasons([*small_cells.values(), twin])).select("li")
     assert len(items) == 3
     assert items[0].get_text() == (
-        "table.stage.2, twin: printed 5 (41), decimals cut, not rounded. Why: 5/12 is 41.67%."
+        "Patients: two; Patients: two (Table 1): printed 5 (41), decimals cut, not rounded. "
+        "Why: 5/12 is 41.67%."
     )
 
 

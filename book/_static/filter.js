@@ -3,7 +3,7 @@
   "use strict";
   var words = {
     "reproduced": "as printed",
-    "reproduced-as-read": "as read",
+    "reproduced-as-read": "if re-read",
     "not-reproduced": "not reproduced",
     "context": "not tested"
   };

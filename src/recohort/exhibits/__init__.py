@@ -31,6 +31,7 @@ from recohort.exhibits.tables import (
     reasons,
     simple,
     summary,
+    verdict_key,
 )
 from recohort.exhibits.words import headline, panel_text
 from recohort.ledger import Ledger, load
@@ -103,9 +104,9 @@ class Exhibits:
     def compare(self, *names: str) -> Html:
         """Set what is printed about some panels beside what the cohort gives."""
         panels = [self.panel(name) for name in names]
-        return element(
-            "div", *(beside(f"{d.panel.letter}: {d.title}", "Group", panel_lines(d)) for d in panels)
-        )
+        lines = {f"{data.panel.letter}: {data.title}": panel_lines(data) for data in panels}
+        key = verdict_key(cell for some in lines.values() for line in some for cell in line.cells)
+        return element("div", key, *(beside(title, "Group", some) for title, some in lines.items()))
 
     def printed(self, claim: str, part: str) -> float:
         """Return one printed number of a claim at its face value, for arithmetic on the print.

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from recohort.check import Row, Verdict
+from recohort.exhibits.claim_words import about
 from recohort.exhibits.numbers import NOT_REACHED, p_number, rounded, times
 from recohort.ledger import Claim, Ledger
 from recohort.printed import Number
@@ -40,6 +41,8 @@ class Cell:
         The ledger's reason for the reading.
     computed : tuple of (float or None)
         The cohort's numbers, unrounded, in the order and unit printed.
+    what : str
+        What the claim states and of whom, for a reader: ``"Overall survival at 24 months: stage II"``.
     """
 
     claim: str
@@ -50,6 +53,12 @@ class Cell:
     reading: str
     because: str
     computed: tuple[float | None, ...]
+    what: str = ""
+
+    @property
+    def misprinted(self) -> bool:
+        """Whether another number stands for the printed one, so that a drawing of it needs a mark."""
+        return bool(self.reading) and self.reproduced != self.printed
 
 
 def cells(rows: Iterable[Row], ledger: Ledger) -> dict[str, Cell]:
@@ -69,9 +78,7 @@ def cells(rows: Iterable[Row], ledger: Ledger) -> dict[str, Cell]:
     by_claim: dict[str, list[Row]] = {}
     for row in rows:
         by_claim.setdefault(row.claim, []).append(row)
-    return {
-        name: _cell(ledger.claim(name), found, ledger.study.time.unit) for name, found in by_claim.items()
-    }
+    return {name: _cell(ledger.claim(name), found, ledger) for name, found in by_claim.items()}
 
 
 def at_place(found: Mapping[str, Cell], place: str) -> list[Cell]:
@@ -133,14 +140,16 @@ def _number(number: Number, value: float) -> str:
     return p_number(value) if number.part == "p" else rounded(value, number.decimals)
 
 
-def _cell(claim: Claim, rows: list[Row], unit: str) -> Cell:
+def _cell(claim: Claim, rows: list[Row], ledger: Ledger) -> Cell:
+    unit, what = ledger.study.time.unit, about(claim, ledger)
     verdict = next(verdict for verdict in WORST_FIRST if any(row.verdict == verdict for row in rows))
     values = tuple(row.computed for row in rows)
     reproduced = "" if verdict == "context" else form(claim, values, unit)
     read = [row for row in rows if row.verdict == "reproduced as read"]
     because = read[0].because if read else ""
     reading = _reading(claim, unit) if read else ""
-    return Cell(claim.id, claim.at, claim.printed, reproduced, verdict, reading, because, values)
+    what = what[:1].upper() + what[1:]
+    return Cell(claim.id, claim.at, claim.printed, reproduced, verdict, reading, because, values, what)
 
 
 def _reading(claim: Claim, unit: str) -> str:

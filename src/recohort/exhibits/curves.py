@@ -98,7 +98,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PanelData:
-    """A panel with everything that is drawn, said or compared about it."""
+    """A panel with everything that is drawn, said or compared about it.
+
+    `landmark` is the month at which everybody in it was still at risk, None if it asks for none.
+    """
 
     panel: Panel
     unit: str
@@ -106,6 +109,7 @@ class PanelData:
     curves: tuple[GroupCurve, ...]
     comparisons: tuple[Comparison, ...]
     printed_n: list[Cell]
+    landmark: float | None = None
 
     @property
     def n(self) -> int:
@@ -243,7 +247,8 @@ def panel_data(panel: Panel, cohort: pd.DataFrame, ledger: Ledger, cells: Mappin
         found = find_claims(ledger, "p_value", panel.places, panel.endpoint, populations[a], populations[b])
         p_value = compare(curves[a], curves[b], test)
         comparisons.append(Comparison((a, b), test, p_value, [cells[claim.id] for claim in found]))
-    whole = find_claims(ledger, "count", panel.places, None, panel.population(ledger))
+    everybody = panel.population(ledger)
+    whole = find_claims(ledger, "count", panel.places, None, everybody)
     return PanelData(
         panel,
         ledger.study.time.unit,
@@ -251,6 +256,7 @@ def panel_data(panel: Panel, cohort: pd.DataFrame, ledger: Ledger, cells: Mappin
         curves,
         tuple(comparisons),
         [cells[claim.id] for claim in whole],
+        None if everybody.at_risk is None else everybody.at_risk[1],
     )
 
 

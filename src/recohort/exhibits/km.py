@@ -24,7 +24,8 @@ from recohort.exhibits.numbers import p_text, percent, times
 from recohort.exhibits.words import NOT_REAL
 
 __all__ = [
-    "EXTENDED", "STYLES", "Style", "draw_curve", "draw_key", "draw_risk_table", "km_figure", "to_svg",
+    "EXTENDED", "STYLES", "Style", "draw_curve", "draw_key", "draw_landmark", "draw_risk_table", "km_figure",
+    "to_svg",
 ]  # fmt: skip
 
 
@@ -52,7 +53,7 @@ INK = "#1b1b1c"
 """Stands for the page's own text colour, which `to_svg` puts in its place."""
 
 WIDTH, LEFT, RIGHT = 3.5, 0.68, 0.14
-COLUMNS = (2.12, 2.9, 3.44)
+COLUMNS = (2.03, 2.76, 3.44)
 """Right ends of the key's columns: patients, median, rate."""
 ROW = 0.165
 KEY_ROW = 0.27
@@ -109,26 +110,44 @@ def draw_curve(ax: Axes, curve: GroupCurve, *, band: bool) -> None:
 
 def draw_key(ax: Axes, data: PanelData) -> None:
     """Write a line per curve (patients, median, rate) and a line per test, as printed figures do."""
-    rows = 1 + len(data.curves) + len(data.comparisons)
-    ax.set(xlim=(0, WIDTH), ylim=(rows - 0.5, -0.5))
+    ax.set(xlim=(0, WIDTH), ylim=(key_rows(data) - 0.5, -0.5))
     ax.axis("off")
     for right, text in zip(COLUMNS, ("N", "Median", f"At {times(data.panel.month)}"), strict=True):
         ax.text(right, 0, text, ha="right", va="center")
     for row, curve in enumerate(data.curves, start=1):
-        mark = "†" if curve.read_month is not None else ""
-        line = {"n": str(curve.n), "median": times(curve.median), "rate": percent(curve.shown[1]) + mark}
+        mark = "†" if curve.read_month is not None else _reread(curve.printed["rate"])
+        at = "" if curve.read_month is None else f" at {times(curve.read_month)}"
+        rate = f"{percent(curve.shown[1])}{at}{mark}"
+        line = {"n": str(curve.n), "median": times(curve.median), "rate": rate}
         for right, (name, text) in zip(COLUMNS, line.items(), strict=True):
             ax.text(right, row, text, ha="right", va="center", gid=_claim(curve.printed[name]))
         _sample(ax, curve.style, 0.05, row)
         ax.text(0.36, row, curve.label, va="center")
-    for row, comparison in enumerate(data.comparisons, start=1 + len(data.curves)):
-        p = f"{comparison.test} P {p_text(comparison.p_value)}"
+    each = rows_per_test(data)
+    for number, comparison in enumerate(data.comparisons):
+        row = 0.5 + len(data.curves) + each * (number + 0.5)
+        p = f"{comparison.test} P {p_text(comparison.p_value)}{_reread(comparison.printed)}"
         ax.text(COLUMNS[-1], row, p, ha="right", va="center", gid=_claim(comparison.printed))
         if len(data.curves) > 2:
-            first, second = (data.curves[i].style for i in comparison.pair)
-            _sample(ax, first, 0.05, row)
-            ax.text(0.63, row, "against", ha="center", va="center")
-            _sample(ax, second, 0.95, row)
+            for i, word, up in zip(comparison.pair, ("", "against "), (-0.3, 0.3), strict=True):
+                _sample(ax, data.curves[i].style, 0.05, row + up)
+                ax.text(0.36, row + up, word + data.curves[i].label, va="center")
+
+
+def rows_per_test(data: PanelData) -> float:
+    """Return how many rows of the key a test takes: two short ones if it has to name its groups."""
+    return 1.6 if len(data.curves) > 2 else 1.0
+
+
+def key_rows(data: PanelData) -> float:
+    """Return how many rows the key takes."""
+    return 1 + len(data.curves) + rows_per_test(data) * len(data.comparisons)
+
+
+def draw_landmark(ax: Axes, month: float) -> None:
+    """Draw a thin dotted line at the month from which a panel compares."""
+    ax.axvline(month, color=INK, linestyle=(0, (1, 2.5)), linewidth=0.8, gid="landmark", zorder=0)
+    ax.text(month, 0.02, f" landmark, {times(month)}", va="bottom", ha="left")
 
 
 def draw_risk_table(
@@ -207,8 +226,8 @@ def km_figure(
     notes = _notes(data)
     heights = {
         "title": 0.24,
-        "key": KEY_ROW * (1 + len(data.curves) + len(data.comparisons)),
-        "gap": 0.12 + KEY_ROW * max(0, (tests or 0) - len(data.comparisons)),
+        "key": KEY_ROW * key_rows(data),
+        "gap": 0.12 + KEY_ROW * rows_per_test(data) * max(0, (tests or 0) - len(data.comparisons)),
         "curves": 2.0,
         "axis": 0.46,
         "risk": ROW * risk_lines(len(data.curves), rows),
@@ -230,6 +249,8 @@ def km_figure(
         for curve in data.curves:
             draw_curve(axes["curves"], curve, band=band)
         _frame(axes["curves"], at, data.unit, data.endpoint)
+        if data.landmark is not None:
+            draw_landmark(axes["curves"], data.landmark)
         axes["risk"].set_xlim(0, at[-1])
         draw_risk_table(axes["risk"], data.curves, at, rows)
         for i, note in enumerate(reversed(notes)):
@@ -306,6 +327,19 @@ def _notes(data: PanelData) -> list[str]:
     for curve in data.curves:
         if curve.read_month is not None:
             there = percent(survival_at(curve.table, curve.month)["survival"])
-            note = f"† at {times(curve.read_month, data.unit)}; {there} at {times(curve.month, data.unit)}"
-            notes.append(note)
+            notes.append(f"† {there} at {times(curve.month, data.unit)}")
+    replaced = [cell.printed for cell in _drawn(data) if cell.misprinted]
+    if replaced:
+        notes.append(f"‡ printed {', '.join(replaced)}")
     return [*notes, NOT_REAL.capitalize()]
+
+
+def _drawn(data: PanelData) -> list[Cell]:
+    """List the rates and P values that the key draws, in its order."""
+    printed = [curve.printed["rate"] for curve in data.curves] + [c.printed for c in data.comparisons]
+    return [cells[-1] for cells in printed if cells]
+
+
+def _reread(printed: Sequence[Cell]) -> str:
+    """Return the mark of a number that stands for another one in print."""
+    return "‡" if printed and printed[-1].misprinted else ""

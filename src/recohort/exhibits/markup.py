@@ -11,6 +11,7 @@ from recohort.exhibits.cells import Cell
 
 __all__ = [
     "CLAIM_PAGE",
+    "WORDS",
     "Html",
     "Prose",
     "claim_link",
@@ -26,7 +27,7 @@ CLAIM_PAGE = "../book/every_printed_number.html"
 
 WORDS: Mapping[str, str] = {
     "reproduced": "yes",
-    "reproduced as read": "as read",
+    "reproduced as read": "if re-read",
     "not reproduced": "no",
     "context": "not tested",
 }

@@ -7,11 +7,10 @@ from itertools import groupby
 
 from recohort.check import Row
 from recohort.cohort import SOURCE
-from recohort.conditions import Condition, Level, Levels, Threshold
+from recohort.exhibits.claim_words import about, in_words
 from recohort.exhibits.markup import WORDS, Html, element
-from recohort.exhibits.numbers import times
 from recohort.exhibits.tables import simple
-from recohort.ledger import Attribute, Claim, Convention, Ledger
+from recohort.ledger import Attribute, Convention, Ledger
 
 __all__ = [
     "COLUMNS", "about", "claims_table", "columns_table", "conventions_list", "in_words", "part_in_words",
@@ -23,39 +22,7 @@ BEFORE: Mapping[str, str] = {
 }  # fmt: skip
 AFTER: Mapping[str, str] = {"count": "patients", "percent": "percent", "rate": "percent"}
 """What a number is, in a word before or after it."""
-SIGNS: Mapping[str, str] = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
-TESTS: Mapping[str, str] = {"fisher": "Fisher's exact", "chi-squared": "chi-squared"}
 COLUMNS = ("What", "Printed", "Read as", "Computed", "Same?")
-
-
-def in_words(condition: Condition, ledger: Ledger) -> str:
-    """Say who meets a condition, with the ledger's labels: ``stage II, no surgery``."""
-    said = []
-    for name, test in condition.tests:
-        attribute = ledger.attributes[name]
-        label = attribute.label or name
-        if isinstance(test, Threshold):
-            said.append(f"{label} {SIGNS[test.sign]} {test.limit:g}")
-        else:
-            said.append(_levels_in_words(attribute, label, test))
-    return ", ".join(said) or "all patients"
-
-
-def about(claim: Claim, ledger: Ledger) -> str:
-    """Say what a claim states and of whom: ``overall survival at 24 months: stage II``."""
-    if claim.kind == "context":
-        return claim.note or ""
-    who = in_words(claim.where, ledger)
-    if claim.groups is not None:
-        among = f"{who}: " if claim.where else ""
-        who = among + " against ".join(in_words(group, ledger) for group in claim.groups)
-    if claim.of:
-        who += f"; among {in_words(claim.of, ledger)}"
-    if claim.at_risk is not None:
-        endpoint, month = next(iter(claim.at_risk.items()))
-        label = ledger.endpoints[endpoint].label or endpoint
-        who += f"; at risk for {label} at {times(ledger.month(month), ledger.study.time.unit)}"
-    return f"{_statistic(claim, ledger)}: {who}"
 
 
 def part_in_words(row: Row) -> str:
@@ -152,39 +119,6 @@ def rules_list(ledger: Ledger) -> Html:
             said.append(f"where {outer.event} is 1, {inner.event} is 1")
             said.append(f"where {inner.event} is 0, {inner.time} and {outer.time} are the same last contact")
     return element("ul", *(element("li", f"{rule}.") for rule in said), class_="exhibit")
-
-
-def _levels_in_words(attribute: Attribute, label: str, test: Levels) -> str:
-    """``Ph-negative`` speaks for itself; ``yes`` or ``2`` needs the attribute's name."""
-    shown = [attribute.level_labels.get(level, str(level)) for level in test.levels]
-    bare = all(_speaks(level, attribute) for level in test.levels)
-    listed = " or ".join(shown) if len(shown) == 1 else f"({' or '.join(shown)})"
-    return listed if bare else f"{label}: {listed}"
-
-
-def _speaks(level: Level, attribute: Attribute) -> bool:
-    return attribute.level_labels.get(level, "no") not in ("yes", "no")
-
-
-def _statistic(claim: Claim, ledger: Ledger) -> str:
-    unit = ledger.study.time.unit
-    if claim.endpoint is not None:
-        endpoint = ledger.endpoints[claim.endpoint].label or claim.endpoint
-    if claim.kind == "survival":
-        assert claim.month is not None
-        return f"{endpoint} at {times(ledger.month(claim.month), unit)}"
-    if claim.kind == "median_survival":
-        return f"median of {endpoint}"
-    if claim.kind == "follow_up":
-        return "median follow-up"
-    if claim.kind == "p_value":
-        name = str(ledger.convention("survival_test" if claim.endpoint else "count_test"))
-        what = endpoint if claim.endpoint else in_words(claim.outcome or Condition(), ledger)
-        return f"P, {TESTS.get(name, name)} test, {what}"
-    if claim.attribute is not None:
-        label = ledger.attributes[claim.attribute].label or claim.attribute
-        return f"{label}, {claim.kind.replace('_', ' and ')}"
-    return "patients"
 
 
 def _claim_body(name: str, numbers: list[Row], ledger: Ledger) -> Html:

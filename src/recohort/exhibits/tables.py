@@ -15,7 +15,7 @@ from recohort.check import Verdict
 from recohort.exhibits.cells import Cell, tally
 from recohort.exhibits.curves import GroupCurve, PanelData, risk_table, survival_at
 from recohort.exhibits.layout import Table
-from recohort.exhibits.markup import Html, claim_link, element, number_link, verdict_link
+from recohort.exhibits.markup import WORDS, Html, claim_link, element, number_link, verdict_link
 from recohort.exhibits.numbers import p_number, percent, rounded, times
 from recohort.exhibits.words import NOT_REAL
 
@@ -30,9 +30,17 @@ __all__ = [
     "reasons",
     "simple",
     "summary",
+    "verdict_key",
 ]
 
 HEADINGS = ("Published", "Reproduced", "Same?")
+MEANINGS: Mapping[Verdict, str] = {
+    "reproduced": "comes out as printed",
+    "reproduced as read": "not as printed, only under the reading given",
+    "not reproduced": "does not come out",
+    "context": "cannot be tested on these patients",
+}
+"""What a verdict means, in few words."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +66,19 @@ class Line:
         return not self.cells and not self.computed
 
 
+def verdict_key(cells: Iterable[Cell]) -> Html:
+    """Say in a line above a table what its verdicts mean; those that do not occur are left out."""
+    said = [f"“{WORDS[verdict]}”: {MEANINGS[verdict]}" for verdict in tally(cells)]
+    return element("p", f"{HEADINGS[-1]} {'; '.join(said)}.", class_="exhibit verdict-key")
+
+
 def exhibit_table(table: Table, cells: Mapping[str, Cell]) -> Html:
     """Return a table of a layout: published beside reproduced in one column, or a grid for several."""
+    shown = _columns_of(table, cells)
+    return element("div", verdict_key(cells[name] for name in table.claims), shown)
+
+
+def _columns_of(table: Table, cells: Mapping[str, Cell]) -> Html:
     if len(table.columns) > 1:
         return grid(table, cells)
     lines = [
@@ -173,11 +192,12 @@ def reasons(cells: Iterable[Cell]) -> Html:
 
 
 def _links(cells: Sequence[Cell]) -> list[str | Html]:
-    """Return a link to each claim's entry, by its place and name."""
+    """Return a link to each claim's entry, by what it states, then where they are printed."""
     links: list[str | Html] = []
     for cell in cells:
-        links += [element("a", cell.claim, href=claim_link(cell.claim), data_claim=cell.claim), ", "]
-    return links[:-1]
+        links += [element("a", cell.what, href=claim_link(cell.claim), data_claim=cell.claim), "; "]
+    places = dict.fromkeys(cell.place for cell in cells)
+    return [*links[:-1], f" ({'; '.join(places)})"]
 
 
 def summary(cells: Iterable[Cell]) -> str:
@@ -225,13 +245,28 @@ def _beside_row(line: Line) -> Html:
         cell.printed.lower(): cell.printed for cell in reversed(line.cells)
     }  # the first spelling stays
     ours = {cell.reproduced: cell for cell in reversed(line.cells)}
-    marks = [piece for cell in line.cells for piece in (verdict_link(cell), Html(" "))]
+    marks = [_mark(cell, where) for cell, where in zip(line.cells, _apart(line.cells), strict=True)]
     return _row(
         line.label,
         _datum("; ".join(reversed(published.values()))),
         _datum(*(piece for cell in reversed(ours.values()) for piece in _reproduced(cell))),
-        _datum(*marks[:-1]),
+        _datum(*marks),
     )
+
+
+def _apart(cells: Sequence[Cell]) -> list[str]:
+    """Name what of its place tells a cell from the others of its row; nothing if it stands alone."""
+    places = [cell.place.split(", ") for cell in cells]
+    if len(places) == 1:
+        return [""]
+    common = set(places[0]).intersection(*places[1:])
+    return [next((part for part in place if part not in common), place[-1]) for place in places]
+
+
+def _mark(cell: Cell, where: str) -> Html:
+    """Return a verdict, after the place that it is about where a row has several."""
+    place = [element("small", where), " "] if where else []
+    return element("span", *place, verdict_link(cell), class_="mark")
 
 
 def _survival_text(curve: GroupCurve, time: float, at_risk: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from recohort.exhibits.curves import GroupCurve, PanelData, survival_at
-from recohort.exhibits.numbers import p_text, percent, times
+from recohort.exhibits.numbers import p_text, percent, rounded, times
 
 __all__ = ["NOT_REAL", "curve_text", "headline", "panel_text"]
 
@@ -31,7 +31,8 @@ def panel_text(data: PanelData) -> str:
     said = [f"{_result(data)}.", drawn, *(curve_text(curve, data.unit) for curve in data.curves)]
     for comparison in data.comparisons:
         a, b = (data.curves[i].label for i in comparison.pair)
-        said.append(f"{a} against {b}: {comparison.test} P {p_text(comparison.p_value)}.")
+        instead = [f", printed {cell.printed}" for cell in comparison.printed[-1:] if cell.misprinted]
+        said.append(f"{a} against {b}: {comparison.test} P {p_text(comparison.p_value)}{''.join(instead)}.")
     if not data.comparisons:
         said.append("No test between the groups.")
     return " ".join(said)
@@ -39,19 +40,24 @@ def panel_text(data: PanelData) -> str:
 
 def headline(data: PanelData) -> str:
     """Return the result of a panel in a line, for its caption."""
-    return f"{data.panel.letter}. {_result(data)}. {NOT_REAL.capitalize()}."
+    return f"{data.panel.letter}. {_result(data, intervals=True)}. {NOT_REAL.capitalize()}."
 
 
-def _result(data: PanelData) -> str:
-    """Say the rates of a panel, and the P value if there is one."""
+def _result(data: PanelData, *, intervals: bool = False) -> str:
+    """Say the rates of a panel, with their intervals or without, and the P value if there is one."""
     when = times(data.panel.month, data.unit)
-    rates = ", ".join(f"{curve.label} {percent(curve.shown[1])}{_elsewhere(curve)}" for curve in data.curves)
+    rates = ", ".join(f"{curve.label} {_rate(curve, intervals)}" for curve in data.curves)
     said = f"{data.endpoint.capitalize()} at {when}: {rates}"
     if len(data.comparisons) == 1 and len(data.curves) == 2:
         said += f"; P {p_text(data.comparisons[0].p_value)}"
     return said
 
 
-def _elsewhere(curve: GroupCurve) -> str:
-    """Say at what other time a rate is read, if it is."""
-    return "" if curve.read_month is None else f" (at {times(curve.read_month)})"
+def _rate(curve: GroupCurve, interval: bool) -> str:
+    """Say the rate of a curve, with its interval if asked for, and when it is read, if not as printed."""
+    month, share = curve.shown
+    there = survival_at(curve.table, month)
+    notes = [] if curve.read_month is None else [f"at {times(curve.read_month)}"]
+    if interval and not math.isnan(there["low"]):
+        notes.append(f"95% CI {rounded(100 * there['low'], 0)}–{percent(there['high'])}")
+    return percent(share) + (f" ({'; '.join(notes)})" if notes else "")
