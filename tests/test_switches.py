@@ -14,13 +14,16 @@ from recohort import paths
 from recohort.exhibits import open_exhibits
 from recohort.exhibits.conflicts import to_json
 from recohort.exhibits.switches import (
+    PRESETS,
     Part,
     Set,
     Whole,
     conflict_tables,
+    first_step,
     page_data,
     presets,
     read_parts,
+    survival_first,
     verdict,
     whole,
 )
@@ -235,3 +238,34 @@ def test_an_audit_of_another_ledger_and_a_fresh_proof_of_each_verdict() -> None:
             assert found.fewest == fresh.fewest
             seen.add(found.status)
     assert seen >= {"can", "cannot"}
+
+
+def test_a_reader_meets_survival_before_counts() -> None:
+    """The audit starts with what takes it least time, the tables."""
+    names = [part["name"] for part in FOUND["parts"]]
+    assert names[0] == "tables"
+    ordered = survival_first(FOUND, STUDY.ledger)
+    assert [part["name"] for part in ordered["parts"]] == [*names[1:], "tables"]
+    assert {**ordered, "parts": FOUND["parts"]} == FOUND
+
+
+def test_the_first_step_names_the_statement_that_puts_out_most_lights() -> None:
+    ordered = read_parts(survival_first(FOUND, STUDY.ledger))
+    said = first_step(ordered, STUDY.ledger)
+    first = ordered[0]
+    lights = list(enumerate(first.conflicts, 1))
+    counts = {k: [i for i, c in lights if k in c.statements] for k in range(len(first.statements))}
+    most = max(map(len, counts.values()))
+    best = next(k for k, lit in counts.items() if len(lit) == most)
+    assert f"turn off “{STUDY.ledger.claim(first.statements[best][0]).printed}” (" in said
+    for light in counts[best]:
+        assert str(light) in said.rsplit("light", 1)[1]
+    everything = frozenset(range(len(first.statements)))
+    left = verdict(first, everything - {best}).lit
+    assert len(left) == len(first.conflicts) - most
+
+
+def test_each_choice_says_what_it_does() -> None:
+    assert set(presets(PARTS)) <= set(PRESETS)
+    hints = [one["hint"] for one in page_data(FOUND, PARTS, STUDY.ledger, STUDY.cells)["presets"]]
+    assert hints == [f"{name}: {PRESETS[name]}" for name in presets(PARTS)]

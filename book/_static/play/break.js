@@ -162,7 +162,7 @@
   }
 
   function preset(one) {
-    return h("button", { type: "button", onclick: function () {
+    return h("button", { type: "button", title: one.hint, onclick: function () {
       data.parts.forEach(function (part, p) {
         on[p] = new Set([...part.statements.keys()].filter(function (k) { return !one.off[p].includes(k); }));
       });

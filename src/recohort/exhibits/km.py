@@ -125,13 +125,13 @@ def draw_key(ax: Axes, data: PanelData) -> None:
         ax.text(0.36, row, curve.label, va="center")
     each = rows_per_test(data)
     for number, comparison in enumerate(data.comparisons):
-        row = 0.5 + len(data.curves) + each * (number + 0.5)
+        middle = 0.5 + len(data.curves) + each * (number + 0.5)
         p = f"{comparison.test} P {p_text(comparison.p_value)}{_reread(comparison.printed)}"
-        ax.text(COLUMNS[-1], row, p, ha="right", va="center", gid=_claim(comparison.printed))
+        ax.text(COLUMNS[-1], middle, p, ha="right", va="center", gid=_claim(comparison.printed))
         if len(data.curves) > 2:
             for i, word, up in zip(comparison.pair, ("", "against "), (-0.3, 0.3), strict=True):
-                _sample(ax, data.curves[i].style, 0.05, row + up)
-                ax.text(0.36, row + up, word + data.curves[i].label, va="center")
+                _sample(ax, data.curves[i].style, 0.05, middle + up)
+                ax.text(0.36, middle + up, word + data.curves[i].label, va="center")
 
 
 def rows_per_test(data: PanelData) -> float:

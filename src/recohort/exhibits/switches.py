@@ -21,9 +21,18 @@ from recohort.ledger import Claim, Ledger
 from recohort.solve.conflict_sets import minimal_hitting_sets
 
 __all__ = [
-    "Conflict", "Part", "Verdict", "Whole", "conflict_tables", "page_data", "presets", "read_parts",
-    "verdict", "whole",
+    "PRESETS", "Conflict", "Part", "Verdict", "Whole", "conflict_tables", "first_step", "page_data",
+    "presets", "read_parts", "survival_first", "verdict", "whole",
 ]  # fmt: skip
+
+PRESETS: Mapping[str, str] = {
+    "As printed": "turns everything on",
+    "As this book reads it": "turns off what this book does not take as printed",
+    "Another smallest choice": "turns off as few statements, but others",
+    "A smallest choice": "turns off as few statements as can be",
+    "Everything off": "turns off all, for a start from nothing",
+}
+"""Names of choices of what is off, and what they do."""
 
 Set = frozenset[int]
 Status = Literal["cannot", "can", "unknown"]
@@ -120,6 +129,16 @@ class Whole:
     apart: bool
     fewest: int
     parts: tuple[Verdict, ...]
+
+
+def survival_first(found: Mapping[str, Any], ledger: Ledger) -> dict[str, Any]:
+    """Return what an audit found with the parts on survival before those on counts, for a reader."""
+
+    def counted(part: Mapping[str, Any]) -> bool:
+        claims = (ledger.claim(claim["id"]) for s in part["statements"] for claim in s["claims"])
+        return all(claim.endpoint is None for claim in claims)
+
+    return {**found, "parts": sorted(found["parts"], key=counted)}
 
 
 def read_parts(found: Mapping[str, Any]) -> tuple[Part, ...]:
@@ -219,7 +238,8 @@ def page_data(
         "fewest": found["fewest"],
         "parts": [_part_data(part, ledger, cells) for part in parts],
         "presets": [
-            {"name": name, "off": [sorted(mine) for mine in off]} for name, off in presets(parts).items()
+            {"name": name, "hint": f"{name}: {PRESETS[name]}", "off": [sorted(mine) for mine in off]}
+            for name, off in presets(parts).items()
         ],
     }
 
@@ -256,6 +276,21 @@ def conflict_tables(parts: Sequence[Part], ledger: Ledger) -> Iterator[Html]:
             rows.append((element("ul", *said), conflict.why))
         if rows:
             yield simple(_part_name(part.name, ledger), ("Cannot all hold", "Why"), rows)
+
+
+def first_step(parts: Sequence[Part], ledger: Ledger) -> str:
+    """Say what to try first: the statement whose switch puts out most lights of the first part with any."""
+    part = next((part for part in parts if part.conflicts), None)
+    if part is None:
+        return "No conflict is known."
+    lit = list(enumerate(part.conflicts, start=1))
+    out = [[i for i, c in lit if k in c.statements] for k in range(len(part.statements))]
+    k = max(range(len(out)), key=lambda one: len(out[one]))
+    claim = ledger.claim(part.statements[k][0])
+    *others, last = map(str, out[k])
+    lights = f"lights {', '.join(others)} and {last} go out" if others else f"light {last} goes out"
+    what = _what(claim, ledger, _common(part, ledger))
+    return f"Under “{_part_name(part.name, ledger)}” turn off “{claim.printed}” ({what}): {lights}."
 
 
 def _link(claim: Claim) -> Html:

@@ -265,7 +265,7 @@ def _apart(cells: Sequence[Cell]) -> list[str]:
 
 def _mark(cell: Cell, where: str) -> Html:
     """Return a verdict, after the place that it is about where a row has several."""
-    place = [element("small", where), " "] if where else []
+    place: list[str | Html] = [element("small", where), " "] if where else []
     return element("span", *place, verdict_link(cell), class_="mark")
 
 
