@@ -266,7 +266,7 @@ def _apart(cells: Sequence[Cell]) -> list[str]:
 def _mark(cell: Cell, where: str) -> Html:
     """Return a verdict, after the place that it is about where a row has several."""
     place: list[str | Html] = [element("small", where), " "] if where else []
-    return element("span", *place, verdict_link(cell), class_="mark")
+    return element("span", *place, verdict_link(cell), class_="at-place")
 
 
 def _survival_text(curve: GroupCurve, time: float, at_risk: int) -> str:
