@@ -47,6 +47,7 @@
     var box = make("div", "", { "class": "patients", "tabindex": "0", "role": "group", "aria-label": "Patients" });
     var columns = claim.columns.map(function (name) { return data.columns[name]; });
     var caption = data.warning + " + after a time: no event until then (censored).";
+    var hint = make("p", "More columns to the right.", { "class": "more", "hidden": "" });
     var made = table(caption, columns.map(function (column) { return column[0]; }));
     claim.groups.forEach(function (group) {
       var body = make("tbody");
@@ -59,7 +60,10 @@
       made.append(body);
     });
     box.append(made);
-    return box;
+    new ResizeObserver(function () { hint.hidden = box.scrollWidth <= box.clientWidth; }).observe(box);
+    var both = make("div");
+    both.append(hint, box);
+    return both;
   }
 
   function frame() {
@@ -67,10 +71,34 @@
     document.body.append(made);
     // A click beside the dialog lands on the dialog itself; its contents fill it.
     made.addEventListener("click", function (event) { if (event.target === made) { made.close(); } });
+    made.addEventListener("close", closed);
+    window.addEventListener("popstate", popped);
     return made;
   }
 
+  // An open dialog has an entry in the history of its own, so that "back" closes it and stays on the page.
+  var state = "closed"; // closed, open, leaving (on the way back from its entry)
+  var waiting = null; // to be shown as soon as that entry is left
+
+  function enter() {
+    try { history.pushState({ claim: true }, ""); state = "open"; } catch (refused) { state = "closed"; }
+  }
+
+  function closed() {
+    dialog.opener.focus({ preventScroll: true });
+    if (state === "open") { state = "leaving"; history.back(); }
+  }
+
+  function popped() {
+    var next = waiting;
+    state = "closed";
+    waiting = null;
+    if (dialog.open) { dialog.close(); }
+    if (next) { next(); }
+  }
+
   function show(link, data) {
+    if (state === "leaving") { waiting = function () { show(link, data); }; return; }
     var id = link.dataset.claim;
     var claim = data.claims[id];
     var close = make("button", "Close", { type: "button" });
@@ -87,9 +115,10 @@
     dialog = dialog || frame();
     dialog.replaceChildren(head, inside);
     close.addEventListener("click", function () { dialog.close(); });
-    deep.addEventListener("click", function () { dialog.close(); });
-    dialog.onclose = function () { link.focus({ preventScroll: true }); };
+    deep.addEventListener("click", function () { state = "closed"; dialog.close(); });
+    dialog.opener = link;
     dialog.showModal();
+    enter();
     close.focus();
     dialog.scrollTop = 0;
   }

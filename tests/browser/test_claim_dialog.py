@@ -72,6 +72,35 @@ def test_escape_and_the_button_close_it_and_focus_returns(served: str, visit: An
     assert page.evaluate(focused) == "table1.tp53"
 
 
+@pytest.mark.parametrize("where", ["served", "on disk"])
+def test_back_closes_it_and_stays_on_the_page(where: str, served: str, visit: Any) -> None:
+    home = served if where == "served" else BUILT.as_uri()
+    page = visit(f"{home}/{SUPPLEMENT}", home).page
+    page.goto(f"{home}/{TABLE_1}")
+    before = page.evaluate("history.length")
+    dialog = opened(page, "table1.ecog.0")
+    page.go_back()
+    assert dialog.count() == 0
+    assert page.url == f"{home}/{TABLE_1}"
+    for claim in ("table1.ecog.0", "table1.tp53"):  # one after another, as fast as can be
+        dialog = opened(page, claim)
+        page.keyboard.press("Escape")
+        assert dialog.count() == 0
+    page.wait_for_function("!(history.state && history.state.claim)")
+    assert page.evaluate("history.length") == before + 1  # the entry that was left, to be used again
+    page.go_back()
+    assert page.url == f"{home}/{SUPPLEMENT}"
+
+
+def test_on_a_phone_it_says_that_there_are_more_columns(served: str, visit: Any) -> None:
+    page = visit(f"{served}/{TABLE_1}", served).page
+    hint = opened(page, "table1.tp53").get_by_text("More columns")
+    page.set_viewport_size({"width": 360, "height": 740})
+    hint.wait_for(state="visible")
+    page.set_viewport_size({"width": 1280, "height": 740})
+    hint.wait_for(state="hidden")
+
+
 def test_it_is_named_by_what_the_number_is(served: str, visit: Any) -> None:
     page = visit(f"{served}/{TABLE_1}", served).page
     opened(page, "table1.ecog.0")

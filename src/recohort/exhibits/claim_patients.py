@@ -20,7 +20,7 @@ from recohort.cohort import members
 from recohort.conditions import Condition
 from recohort.exhibits.markup import WORDS
 from recohort.exhibits.numbers import rounded
-from recohort.exhibits.reference import COLUMNS, about, in_words, part_in_words
+from recohort.exhibits.reference import COLUMNS, about, computed_in_words, in_words, part_in_words
 from recohort.exhibits.words import NOT_REAL
 from recohort.ledger import Attribute, Claim, Ledger
 
@@ -131,7 +131,7 @@ def _entry(
         "what": what[:1].upper() + what[1:],
         "place": claim.at,
         "numbers": [
-            [part_in_words(row), row.read_as, row.computed_text, WORDS[row.verdict], row.verdict]
+            [part_in_words(row), row.read_as, computed_in_words(row), WORDS[row.verdict], row.verdict]
             for row in rows
         ],
         "because": next((row.because for row in rows if row.read_as), ""),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
@@ -13,7 +15,8 @@ from recohort.exhibits.tables import simple
 from recohort.ledger import Attribute, Convention, Ledger
 
 __all__ = [
-    "COLUMNS", "about", "claims_table", "columns_table", "conventions_list", "in_words", "part_in_words",
+    "COLUMNS", "about", "claims_table", "columns_table", "computed_in_words", "conventions_list", "in_words",
+    "part_in_words",
     "rules_list",
 ]  # fmt: skip
 
@@ -22,6 +25,7 @@ BEFORE: Mapping[str, str] = {
 }  # fmt: skip
 AFTER: Mapping[str, str] = {"count": "patients", "percent": "percent", "rate": "percent"}
 """What a number is, in a word before or after it."""
+EXACT_HALF = "an exact half, which may be rounded either way"
 COLUMNS = ("What", "Printed", "Read as", "Computed", "Same?")
 
 
@@ -29,6 +33,15 @@ def part_in_words(row: Row) -> str:
     """Return a printed number with the word that says what it is: ``of 32``, ``69 percent``."""
     words = (BEFORE.get(row.part), row.printed, AFTER.get(row.part))
     return " ".join(word for word in words if word)
+
+
+def computed_in_words(row: Row) -> str:
+    """Return what was computed, with a note where it lies halfway between two printed numbers."""
+    if row.computed is None or row.verdict != "reproduced" or not re.fullmatch(r"\d+(\.\d+)?", row.printed):
+        return row.computed_text
+    units = row.computed * 10 ** len(row.printed.partition(".")[2])
+    halfway = math.isclose(units % 1, 0.5, abs_tol=1e-9)
+    return f"{row.computed_text} ({EXACT_HALF})" if halfway else row.computed_text
 
 
 def claims_table(rows: Iterable[Row], ledger: Ledger) -> Html:
@@ -158,7 +171,7 @@ def _number_cells(row: Row) -> list[Html]:
         href=f"#claim-{row.claim}",
         aria_label=f"{WORDS[row.verdict]}: {row.claim}, {row.printed}",
     )
-    contents: tuple[list[str | Html], ...] = (printed, [row.read_as], [row.computed_text], [verdict])
+    contents: tuple[list[str | Html], ...] = (printed, [row.read_as], [computed_in_words(row)], [verdict])
     return [
         element("td", *content, role="cell", data_label=heading)
         for heading, content in zip(COLUMNS[1:], contents, strict=True)
