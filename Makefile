@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 AXE := tests/browser/node_modules/.package-lock.json
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 
 # The first Python 3.11-3.13 that can make an environment with pip in it; PYTHON=... chooses another.
 FITS := import sys, venv, importlib.util as u; \
@@ -33,12 +34,13 @@ test: $(VENV)/.ready ## lint, types and tests
 	$(BIN)/ruff format --check
 	$(BIN)/codespell
 	$(BIN)/mypy
-	$(BIN)/pytest --benchmark-skip
+	$(PYTEST) --benchmark-skip
 
 .PHONY: browser
 browser: $(VENV)/.ready $(AXE) ## look at the built book in Chromium; screenshots go to _build/screenshots
 	@test -f _build/html/index.html || $(MAKE) book
-	$(BIN)/pytest -m browser
+	rm -rf _build/screenshots
+	$(PYTEST) -m browser
 
 .PHONY: lighthouse
 lighthouse: $(VENV)/.ready $(AXE) ## measure every page with Lighthouse (ten minutes; leave the machine alone)

@@ -202,11 +202,30 @@ class Endpoint(Part):
     meaning: str | None = None
 
 
+class Effect(Part):
+    """What an option of a convention changes that only its ledger can know.
+
+    Attributes
+    ----------
+    months : dict
+        Rates printed for the one time are read at the other.
+    outer_event_counts : bool or None
+        Whether an event of an outer endpoint is one of the endpoints within it, too.
+    one_last_contact : bool or None
+        Whether nested endpoints end at one date of last contact.
+    """
+
+    months: Annotated[Mapping[Finite, Finite], Field(max_length=20)] = Field(default_factory=dict)
+    outer_event_counts: bool | None = None
+    one_last_contact: bool | None = None
+
+
 class Convention(Part):
-    """A choice that the paper leaves open."""
+    """A choice that the paper leaves open; `amounts_to` says what its other options would change."""
 
     value: str | Finite
     options: tuple[str | Finite, ...] = ()
+    amounts_to: Annotated[Mapping[str | Finite, Effect], Field(max_length=20)] = Field(default_factory=dict)
     why: str = ""
 
 

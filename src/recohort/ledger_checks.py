@@ -95,6 +95,12 @@ def _check_conventions(ledger: Ledger) -> None:
             raise MisfitError(
                 ("conventions", name, "value"), f"{str(convention.value)[:60]!r} is not one of {listed}"
             )
+        for option in convention.amounts_to:
+            if option not in convention.options:
+                raise MisfitError(
+                    ("conventions", name, "amounts_to"),
+                    f"{str(option)[:60]!r} is no option of {name}; {suggest(str(option), map(str, convention.options))}",
+                )
 
 
 def _conditions(ledger: Ledger) -> Iterator[tuple[Place, Condition]]:

@@ -171,7 +171,7 @@ def _keys_at(loc: tuple[str | int, ...]) -> list[str]:
         "attributes": parts.NumberSpec if steps[-1:] == ("number",) else parts.Attribute,
         "rules": parts.Rule,
         "endpoints": parts.Endpoint,
-        "conventions": parts.Convention,
+        "conventions": parts.Effect if "amounts_to" in steps else parts.Convention,
         "claims": parts.ReadAs if "read_as" in steps else parts.Claim,
     }[steps[0] if steps else ""]
     return list(model.model_fields)

@@ -103,9 +103,8 @@ def shot(name: str, width: str, mode: str) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def contact_sheet() -> Iterator[None]:
-    """Empty the folder of screenshots before the tests, write one page that shows them all after."""
-    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
-    SCREENSHOTS.mkdir(parents=True)
+    """Make the folder of screenshots before the tests, write one page that shows them all after."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     yield
     rows = []
     for name in PAGES:

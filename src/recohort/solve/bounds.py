@@ -250,7 +250,7 @@ def run(
     ------
     Contradiction
     """
-    problem = build(ledger)
+    problem = build(ledger, outer=True)
     everything = asked(problem)
     quantities = [q for q in everything if only in q.name]
     known = {} if out is None else {row.name: row for row in read(out) if row.ledger == digest(ledger)}

@@ -71,8 +71,12 @@ class Bounds:
 
 
 def digest(ledger: Ledger) -> str:
-    """Return a short name of a ledger's content, by which stale bounds are told from fresh ones."""
-    return hashlib.sha256(ledger.model_dump_json().encode()).hexdigest()[:12]
+    """Return a short name of a ledger's content, by which stale bounds are told from fresh ones.
+
+    Of conventions only the choice counts, not what else could have been chosen, and why.
+    """
+    aside = {"conventions": {"__all__": {"options", "amounts_to", "why"}}}
+    return hashlib.sha256(ledger.model_dump_json(exclude=aside).encode()).hexdigest()[:12]
 
 
 def write(out: Path, rows: Iterable[Bounds]) -> None:

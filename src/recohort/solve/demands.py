@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -31,23 +31,32 @@ MAX_TYPES = 4096
 SURVIVAL = ("survival", "median_survival", "follow_up", "p_value")
 
 
-def build(ledger: Ledger) -> Problem:
+def build(ledger: Ledger, *, outer: bool = False, rank_tests: Collection[str] = ("log-rank",)) -> Problem:
     """Turn a ledger's survival claims, as read, into a problem.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    outer : bool
+        What the problem is for. A search may ask for a little more than a claim says. A proof must not:
+        with `outer`, whoever meets the claims meets the demands. The two differ for medians by midpoint.
+    rank_tests : collection of str
+        Tests of survival that the caller can deal with.
 
     Raises
     ------
     UnsupportedClaim
-        For a test other than the two-group log-rank, which search cannot aim at.
+        For any other test, or one of more than two groups.
     """
     queries: dict[tuple[Curve, int, float, float], list[str]] = {}
     tests: dict[tuple[Curve, Curve, float, float], list[str]] = {}
     sizes: dict[tuple[Curve, int], list[str]] = {}
     for claim in ledger.claims:
         if claim.kind in ("survival", "median_survival", "follow_up"):
-            for key in _queries(ledger, claim):
+            for key in _queries(ledger, claim, outer=outer):
                 queries.setdefault(key, []).append(claim.id)
         elif claim.kind == "p_value" and claim.endpoint is not None:
-            tests.setdefault(_test(ledger, claim), []).append(claim.id)
+            tests.setdefault(_test(ledger, claim, rank_tests), []).append(claim.id)
         elif claim.kind in COUNTS and claim.at_risk is not None:
             for key_s in _sizes(ledger, claim):
                 sizes.setdefault(key_s, []).append(claim.id)
@@ -73,7 +82,7 @@ def build(ledger: Ledger) -> Problem:
     )
 
 
-def _queries(ledger: Ledger, claim: Claim) -> Iterator[tuple[Curve, int, float, float]]:
+def _queries(ledger: Ledger, claim: Claim, *, outer: bool) -> Iterator[tuple[Curve, int, float, float]]:
     assert claim.endpoint is not None
     scale = ledger.study.time
     curve = Curve(claim.endpoint, ledger.population(claim), reverse=claim.kind == "follow_up")
@@ -100,16 +109,19 @@ def _queries(ledger: Ledger, claim: Claim) -> Iterator[tuple[Curve, int, float, 
     last = math.floor(window.high / scale.resolution + 1e-6)
     if not window.high_closed and abs(last * scale.resolution - window.high) < 1e-6:
         last -= 1
-    below = 0.5 if ledger.convention("median_rule") == "first" else 0.5 - OPEN
-    yield curve, first - 1, 0.5 + OPEN, 1.0
-    yield curve, last, 0.0, below + SLACK
+    # By midpoint a stretch at exactly one half may lie around the median: a search leaves it out.
+    midpoint = ledger.convention("median_rule") != "first"
+    yield curve, first - 1, 0.5 - SLACK if midpoint and outer else 0.5 + OPEN, 1.0
+    yield curve, last, 0.0, 0.5 - OPEN if midpoint and not outer else 0.5 + SLACK
 
 
-def _test(ledger: Ledger, claim: Claim) -> tuple[Curve, Curve, float, float]:
+def _test(ledger: Ledger, claim: Claim, known: Collection[str]) -> tuple[Curve, Curve, float, float]:
     assert claim.endpoint is not None
     assert claim.groups is not None
-    if len(claim.groups) != 2 or ledger.convention("survival_test") != "log-rank":
-        raise UnsupportedClaim(f"claim {claim.id}: the solver aims at log-rank tests of two groups only")
+    if len(claim.groups) != 2 or ledger.convention("survival_test") not in known:
+        raise UnsupportedClaim(
+            f"claim {claim.id}: the solver aims at {' and '.join(known)} tests of two groups only"
+        )
     a, b = (Curve(claim.endpoint, ledger.population(claim, group)) for group in claim.groups)
     window = claim.numbers_as_read[0].interval(str(ledger.convention("rounding")))
     low, high = (float(stats.norm.isf(max(p, 1e-300) / 2)) for p in (window.high, window.low))

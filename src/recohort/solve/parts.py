@@ -10,7 +10,7 @@ import numpy as np
 from recohort.ledger import Claim, Ledger
 from recohort.solve.count_bounds import known_counts
 from recohort.solve.demands import build
-from recohort.solve.instance import Count, Instance, Settings
+from recohort.solve.instance import WEIGHTS, Count, Instance, Settings
 from recohort.solve.order_demands import OrderModel
 from recohort.solve.problem import Demand, Problem, curves_of
 from recohort.solve.statements import Statement
@@ -52,7 +52,7 @@ def parts_of(ledger: Ledger, without: Collection[str] = ()) -> tuple[Part, ...]:
     without : collection of str
         Claims whose counts are not to be relied on.
     """
-    problem = build(ledger)
+    problem = build(ledger, outer=True, rank_tests=WEIGHTS)
     sure = ledger.with_claims(claim for claim in ledger.claims if claim.id not in without)
     counts = known_counts(sure, problem.types)
     parts = []
