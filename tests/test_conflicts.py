@@ -66,7 +66,7 @@ def test_rate_below_half_before_the_median() -> None:
     assert (part.fewest, len(part.repairs), part.complete, part.minimal) == (1, 2, True, (True,))
     # by hand: at 24 more than one half must be left; of 5 patients the least that is more is 4/5 × 2/3
     ((change,),) = part.changes
-    assert (change.units, change.values, change.proven) == (13, (53.33,), True)
+    assert (change.units, change.values, change.proven) == ((13,), (53.33,), True)
     claims = [part.statements[k].claims[0].id for k in change.statements]
     assert claims == ["c2"]
 

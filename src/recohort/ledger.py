@@ -372,7 +372,13 @@ class Ledger(Part):
 
     def with_claims(self, claims: Iterable[Claim]) -> Ledger:
         """Return the same ledger with other claims (already validated ones)."""
-        return self.model_copy(update={"claims": tuple(claims)})
+        return self.changed(claims=tuple(claims))
+
+    def changed(self, **fields: object) -> Ledger:
+        """Return the same ledger with other fields (already validated ones)."""
+        other = self.model_copy(update=fields)
+        other.__dict__.pop("_by_id", None)  # a copy takes along what was computed for the original
+        return other
 
 
 def load(path: str | Path) -> Ledger:

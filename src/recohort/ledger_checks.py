@@ -97,9 +97,9 @@ def _check_conventions(ledger: Ledger) -> None:
             )
         for option in convention.amounts_to:
             if option not in convention.options:
+                near = suggest(str(option), [str(one) for one in convention.options])
                 raise MisfitError(
-                    ("conventions", name, "amounts_to"),
-                    f"{str(option)[:60]!r} is no option of {name}; {suggest(str(option), map(str, convention.options))}",
+                    ("conventions", name, "amounts_to"), f"{str(option)[:60]!r} is no option of it; {near}"
                 )
 
 

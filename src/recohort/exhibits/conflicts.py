@@ -6,17 +6,19 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from recohort.exhibits.proofs import proof
+from recohort.solve.readings import best, in_words, shown
 
 if TYPE_CHECKING:
     from recohort.ledger import Claim, Ledger
     from recohort.solve.audit import Audit
+    from recohort.solve.readings import Readings
     from recohort.solve.statements import Change, Finding, Statement
 
-__all__ = ["to_json", "to_lines"]
+__all__ = ["as_number", "to_json", "to_lines"]
 
 
-def to_json(audit: Audit) -> dict[str, object]:
-    """Give an audit as what JSON can hold."""
+def to_json(audit: Audit, others: Readings | None = None) -> dict[str, object]:
+    """Give an audit, and what other conventions would make of it, as what JSON can hold."""
     return {
         "fewest": audit.fewest,
         "reached_by_cohort": audit.reached,
@@ -24,6 +26,33 @@ def to_json(audit: Audit) -> dict[str, object]:
         "seconds_per_question": audit.seconds,
         "not_proven": [_left_out(audit.ledger.claim(name), audit.amended) for name in audit.left_out],
         "parts": [_part(finding, audit.ledger) for finding in audit.findings],
+        "conventions": None if others is None else _conventions(audit, others),
+    }
+
+
+def _conventions(base: Audit, others: Readings) -> dict[str, object]:
+    chosen = best(base, others)
+    return {
+        "tried": [
+            {
+                "changed": dict(one.changed),
+                "fewest": one.audit.fewest,
+                "fewest_is_enough": shown(one.audit),
+                "reached_by_cohort": one.audit.reached,
+                "best": one is chosen,
+                "parts": [
+                    {
+                        "name": finding.name,
+                        "fewest": finding.fewest,
+                        "all_smallest_repairs_proven": finding.complete,
+                        "repairs": [_ids(finding, repair) for repair in finding.repairs],
+                    }
+                    for finding in one.audit.findings
+                ],
+            }
+            for one in others.tried
+        ],
+        "not_followed": [dict([one]) for one in others.not_followed],
     }
 
 
@@ -57,6 +86,9 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
             for conflict, minimal, changes in _conflicts(finding)
         ],
         "repairs": [_ids(finding, repair) for repair in finding.repairs],
+        "repair_changes": [
+            None if change is None else _changes(finding, [change])[0] for change in finding.repair_changes
+        ],
         "undecided_repairs": [_ids(finding, some) for some in finding.undecided],
         "p_values": [
             {
@@ -86,8 +118,8 @@ def _changes(finding: Finding, changes: Iterable[Change]) -> list[dict[str, obje
     return [
         {
             "claims": _ids(finding, change.statements),
-            "printed_units": change.units,
-            "percent_instead": list(change.values),
+            "printed_units": list(change.units),
+            "instead": list(change.values),
             "less_is_proven_impossible": change.proven,
         }
         for change in changes
@@ -98,8 +130,8 @@ def _proof(finding: Finding, conflict: Iterable[int], ledger: Ledger) -> str | N
     return proof([finding.statements[k].claims[0] for k in conflict], ledger)
 
 
-def to_lines(audit: Audit) -> Iterator[str]:
-    """Say in lines of text what was found, part by part."""
+def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:
+    """Say in lines of text what was found, part by part, then under other conventions."""
     for finding in audit.findings:
         number = len(finding.conflicts)
         head = f"{finding.name}: {len(finding.statements)} statements"
@@ -116,6 +148,7 @@ def to_lines(audit: Audit) -> Iterator[str]:
             yield f"  fewest amendments: {finding.fewest} (proven); {sure}:"
         for repair in finding.repairs if finding.fewest else ():
             yield "    " + " + ".join(_say(finding.statements[k]) for k in repair)
+        yield from (f"    {line}" for line in _moves(finding, filter(None, finding.repair_changes)))
         for p in finding.p_values:
             values = ", ".join(f"{value:.3f}" for value in p.values)
             sure = "all, proven" if p.proven else "not proven that these are all"
@@ -125,14 +158,45 @@ def to_lines(audit: Audit) -> Iterator[str]:
             yield from (f"    {line}" for line in _moves(finding, p.changes))
         yield ""
     yield from _whole(audit)
+    if others is not None:
+        yield from _readings(audit, others)
+
+
+def _readings(base: Audit, others: Readings) -> Iterator[str]:
+    """Say what other conventions would make of an audit."""
+    yield ""
+    yield f"Under other conventions (fewest amendments {base.fewest} under the ledger's own):"
+    for one in others.tried:
+        sure = "proven, and enough" if shown(one.audit) else "proven; not known to be enough"
+        yield f"  {in_words(one.changed)}: {one.audit.fewest} ({sure})"
+        for finding in one.audit.findings:
+            if finding.repairs and finding.fewest:
+                more = len(finding.repairs) - 1
+                also = f" (or {more} other {_plural('repair', more)})" if more else ""
+                names = " + ".join(finding.statements[k].claims[0].id for k in finding.repairs[0])
+                yield f"    {finding.name}: {names}{also}"
+    chosen = best(base, others)
+    if chosen is None:
+        yield "No other reading is known to need fewer amendments."
+    else:
+        yield f"Most with least: {in_words(chosen.changed)}, {chosen.audit.fewest} amendments."
+    if others.not_followed:
+        yield f"Not followed: {'; '.join(in_words([one]) for one in others.not_followed)}"
 
 
 def _moves(finding: Finding, changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
         names = " and ".join(finding.statements[k].claims[0].id for k in change.statements)
-        values = " and ".join(f"{value:.1f}%" for value in change.values)
+        claims = [finding.statements[k].claims[0] for k in change.statements]
+        values = " and ".join(map(as_number, claims, change.values))
         sure = "proven" if change.proven else "not proven"
         yield f"nearest: {names} at {values} (no smaller change will do: {sure})"
+
+
+def as_number(claim: Claim, value: float) -> str:
+    """Write what a claim might say instead, one digit finer than it is printed."""
+    number = claim.numbers[0]
+    return f"{value:.{number.decimals + 1}f}" + ("%" if number.part == "rate" else "")
 
 
 def _whole(audit: Audit) -> Iterator[str]:

@@ -10,19 +10,18 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
 from recohort.ledger import Ledger
 from recohort.solve.conflicts import audit_part
-from recohort.solve.instance import Instance, Settings
+from recohort.solve.instance import Settings
 from recohort.solve.parts import Part, parts_of
 from recohort.solve.statements import Finding, as_printed
 from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.witness import met_claims
 from recohort.solve.workers import Workers, local
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "audit", "audited_parts", "join"]
 
 Tell = Callable[[str, float], None]
 MOST_WITH_TESTS = 16
@@ -89,62 +88,59 @@ def audit(
     wanted = printed.with_claims(c for c in printed.claims if not only or c.id in only)
     tell("tables", 0.0)
     findings = [audit_tables(wanted, cohorts, tell=lambda what: tell(f"tables: {what}", 0.05))]
-    rows = findings[0].statements
-    doubtful = {c.id for conflict in findings[0].conflicts for k in conflict for c in rows[k].claims}
-    parts = _parts(printed, only, doubtful)
+    parts = audited_parts(printed, findings[0], only)
     workers: Workers[Finding] = local(min(jobs, len(parts)) or 1)
     done: dict[int, Finding] = {}
 
     def say() -> None:
-        waiting = [name for number, (name, _, _) in enumerate(parts) if number not in done]
+        waiting = [part.name for number, part in enumerate(parts) if number not in done]
         tell("; ".join(waiting) or "done", 0.1 + 0.9 * len(done) / max(len(parts), 1))
 
     say()
-    one = partial(_audit_one, tuple(parts), settings, tuple(cohorts))
+    one = partial(_audit_one, parts, settings, tuple(cohorts))
     for number, finding in workers(one, iter(range(len(parts)))):
         done[number] = finding
         say()
-    found = _join(wanted, [*findings, *(done[number] for number in sorted(done))], cohorts, settings.seconds)
+    found = join(wanted, [*findings, *(done[number] for number in sorted(done))], cohorts, settings.seconds)
     return dataclasses.replace(found, ledger=printed)
 
 
 def _audit_one(
-    parts: tuple[tuple[str, Part, bool], ...],
-    settings: Settings,
-    cohorts: tuple[pd.DataFrame, ...],
-    number: int,
+    parts: tuple[Part, ...], settings: Settings, cohorts: tuple[pd.DataFrame, ...], number: int
 ) -> Finding:
-    name, part, with_tests = parts[number]
-    return audit_part(part, name, settings, cohorts, tests=with_tests)
+    return audit_part(parts[number], settings, cohorts)
 
 
-def _parts(printed: Ledger, only: Collection[str], doubtful: Collection[str]) -> list[tuple[str, Part, bool]]:
-    """Name the parts and say in which of them P values take part."""
+def audited_parts(printed: Ledger, tables: Finding, only: Collection[str] = ()) -> tuple[Part, ...]:
+    """Give the parts of a ledger's survival claims as they are audited.
+
+    Parameters
+    ----------
+    printed : Ledger
+    tables : Finding
+        Counts that conflict are not relied on.
+    only : collection of str
+        Ids of claims: keep to these, P values among them.
+    """
     if not printed.endpoints:
-        return []
-    named = []
+        return ()
+    doubtful = {
+        claim.id for conflict in tables.conflicts for k in conflict for claim in tables.statements[k].claims
+    }
+    parts = []
     for part in parts_of(printed, doubtful):
-        whole = Instance(part.problem, (True,) * len(part.kinds), counts=part.counts)
-        size = whole.most(np.array(part.kinds, bool))
-        kept = tuple(s for s in part.statements if not only or s.ids & set(only))
-        if kept:
-            mine = dataclasses.replace(part, statements=kept)
-            named.append((_name(part, size), mine, size <= MOST_WITH_TESTS or bool(only)))
-    return named
+        if only:
+            mine = dataclasses.replace(
+                part, statements=tuple(s for s in part.statements if s.ids & set(only))
+            )
+        else:
+            mine = part if part.size <= MOST_WITH_TESTS else part.without_tests()
+        if mine.statements:
+            parts.append(mine)
+    return tuple(parts)
 
 
-def _name(part: Part, size: int) -> str:
-    """Describe a part by what all its patients, and nobody else, have in common."""
-    mine = [kind for kind, yes in zip(part.problem.types, part.kinds, strict=True) if yes]
-    others = [kind for kind, yes in zip(part.problem.types, part.kinds, strict=True) if not yes]
-    for name in part.problem.attributes:
-        levels = {kind[name] for kind in mine}
-        if len(levels) == 1 and not levels & {kind[name] for kind in others}:
-            return f"{name} {levels.pop()}, {size} patients"
-    return f"{size} patients"
-
-
-def _join(ledger: Ledger, findings: list[Finding], cohorts: Sequence[pd.DataFrame], seconds: float) -> Audit:
+def join(ledger: Ledger, findings: list[Finding], cohorts: Sequence[pd.DataFrame], seconds: float) -> Audit:
     """Add the parts up and hold the sum against the best cohort."""
     statements = [s for finding in findings for s in finding.statements]
     held = {claim_id for s in statements for claim_id in s.ids}

@@ -1,32 +1,39 @@
-"""How far a printed rate must move before other statements can hold: the smallest change of a repair.
+"""How far printed numbers must move before other statements can hold: the smallest change of a repair.
 
-Rates are let go to both sides, and the smallest slack for which patients exist is found by halving: one unit
-less is proven impossible, unless the solver ran out of time. If several rates give way together, it is
-the larger of their changes that is smallest.
+A rate, a median or a P value is let go to both sides, and the smallest slack for which patients exist is
+found by halving: one unit of the last printed digit less is proven impossible, unless the solver ran out
+of time. If several give way together, first the largest of their moves is made as small as can be, then
+each in turn.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
+
+from scipy import stats
 
 from recohort.check import check
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part
-from recohort.solve.problem import Query
+from recohort.solve.problem import Demand, SizeTarget, Test
 from recohort.solve.statements import Change, Statement
 from recohort.solve.witness import cohort_of
 
 __all__ = ["smallest_change"]
 
 MOST_UNITS = 20
-"""Rates that must move by more printed units than this are left alone."""
+"""Numbers that must move by more printed units than this are left alone."""
+
+Shown = tuple[float, ...]
+"""What patients show for each amended statement."""
 
 
 def smallest_change(
     part: Part, kept: Collection[int], amended: Sequence[int], settings: Settings
 ) -> Change | None:
-    """Find how far rates must move so that other statements hold.
+    """Find how far numbers must move so that other statements hold.
 
     Parameters
     ----------
@@ -39,49 +46,95 @@ def smallest_change(
     Returns
     -------
     Change or None
-        None if not all amended statements are rates, or `MOST_UNITS` are not enough.
+        None if one of the amended statements is no number that can move a little, or if `MOST_UNITS` are
+        not enough.
     """
-    if any(part.statements[k].claims[0].kind != "survival" for k in amended):
+    if not all(_can_move(part.statements[k]) for k in amended):
         return None
-    best = _shown(part, kept, amended, MOST_UNITS, settings)
+
+    def ask(units: Sequence[int]) -> Shown | str:
+        return _shown(part, kept, amended, units, settings)
+
+    units = [MOST_UNITS] * len(amended)
+    best = ask(units)
     if not isinstance(best, tuple):
         return None
-    low, high, proven = 0, MOST_UNITS, True
+    most, best, proven = _halve(lambda most: ask([most] * len(amended)), MOST_UNITS, best)
+    units = [most] * len(amended)
+    for place in range(len(amended) if len(amended) > 1 else 0):
+        units[place], best, sure = _halve(
+            lambda less, place=place: ask([*units[:place], less, *units[place + 1 :]]),  # type: ignore[misc]
+            most,
+            best,
+        )
+        proven &= sure
+    return Change(tuple(amended), tuple(units), best, proven)
+
+
+def _halve(ask: Callable[[int], Shown | str], high: int, best: Shown) -> tuple[int, Shown, bool]:
+    """Find the smallest number of units that will do, given that `high` will and none will not."""
+    low, proven = 0, True
     while high - low > 1:
         units = (low + high) // 2
-        shown = _shown(part, kept, amended, units, settings)
+        shown = ask(units)
         if isinstance(shown, tuple):
             best, high = shown, units
         else:
-            low, proven = units, shown == "infeasible"
-    return Change(tuple(amended), high, best, proven)
+            low, proven = units, proven and shown == "infeasible"
+    return high, best, proven
+
+
+def _can_move(statement: Statement) -> bool:
+    """Whether a statement is a plain number: a rate, a median that is reached, a P value without a sign."""
+    claim = statement.claims[0]
+    number = claim.numbers[0]
+    plain = number.text[0] not in "<>≤≥" and math.isfinite(number.value)
+    return claim.kind in ("survival", "median_survival", "p_value") and plain
 
 
 def _shown(
-    part: Part, kept: Collection[int], amended: Sequence[int], units: int, settings: Settings
-) -> tuple[float, ...] | str:
-    """Give what patients show for rates that may be so many units off, or why there are none."""
+    part: Part, kept: Collection[int], amended: Sequence[int], units: Sequence[int], settings: Settings
+) -> Shown | str:
+    """Give what patients show for numbers that may be so many units off, or why there are none."""
     ledger = part.problem.ledger.with_claims(part.statements[k].claims[0] for k in amended)
-    n, loose = len(part.statements), [_loose(part.statements[k], units) for k in amended]
+    n = len(part.statements)
+    loose = [_loose(part.statements[k], more, part) for k, more in zip(amended, units, strict=True)]
     wider = dataclasses.replace(part, statements=(*part.statements, *loose))
     model = wider.model([*kept, *range(n, n + len(loose))], settings)
     answer = model.solve()
     cohort = cohort_of(model, answer.trace) if answer.trace is not None else None
     if cohort is None:
         return "infeasible" if answer.status == "infeasible" else "unknown"
-    shown = {row.claim: float(row.computed or 0) for row in check(cohort, ledger)}
-    return tuple(round(shown[part.statements[k].claims[0].id], 2) for k in amended)
+    rows = {row.claim: row for row in check(cohort, ledger)}
+    shown = [(rows[claim.id], claim.numbers[0]) for claim in ledger.claims]
+    return tuple(round(float(row.computed or 0), number.decimals + 2) for row, number in shown)
 
 
-def _loose(statement: Statement, units: int) -> Statement:
-    """Let a rate be some printed units higher or lower."""
-    interval = statement.claims[0].numbers[0].interval()
-    slack = units * (interval.high - interval.low) / 100
-    return dataclasses.replace(
-        statement,
-        demands=tuple(
-            dataclasses.replace(d, low=max(d.low - slack, 0.0), high=min(d.high + slack, 1.0))
-            for d in statement.demands
-            if isinstance(d, Query)
-        ),
-    )
+def _loose(statement: Statement, units: int, part: Part) -> Statement:
+    """Let a number be some printed units higher or lower."""
+    slack = units / 10 ** statement.claims[0].numbers[0].decimals
+    scale = part.problem.ledger.study.time
+    is_median = statement.claims[0].kind == "median_survival"
+
+    def looser(demand: Demand) -> Demand:
+        if isinstance(demand, Test):
+            p_high, p_low = (2 * float(stats.norm.sf(z)) for z in (demand.low, demand.high))
+            p_high, p_low = min(p_high + slack, 1.0), max(p_low - slack, 0.0)
+            low = float(stats.norm.isf(p_high / 2))
+            return dataclasses.replace(
+                demand, low=max(low, 0.0), high=float(stats.norm.isf(p_low / 2)) if p_low > 0 else math.inf
+            )
+        if isinstance(demand, SizeTarget):
+            return demand
+        if not is_median:
+            return dataclasses.replace(
+                demand, low=max(demand.low - slack / 100, 0.0), high=min(demand.high + slack / 100, 1.0)
+            )
+        ticks = round(slack / scale.resolution)
+        still_above = demand.high >= 1
+        tick = (
+            max(demand.tick - ticks, 0) if still_above else min(demand.tick + ticks, scale.ticks(scale.max))
+        )
+        return dataclasses.replace(demand, tick=tick)
+
+    return dataclasses.replace(statement, demands=tuple(looser(demand) for demand in statement.demands))

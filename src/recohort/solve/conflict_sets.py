@@ -135,6 +135,17 @@ class Explorer(Generic[E]):
                     found.open = {h for h, v in verdicts.items() if v.status == "unknown"}
                 return
 
+    def suppose(self, sets: Iterable[Set]) -> None:
+        """Ask about sets that may be conflicts, say by what is known of a similar system.
+
+        What is proven is kept as it is: such a conflict may hold a statement too many.
+        """
+        for some in sets:
+            known = any(conflict <= some for conflict in self.findings.conflicts)
+            if not known and (verdict := self.ask(some)).status == "infeasible":
+                self.findings.conflicts[some] = verdict.evidence
+                self.findings.unminimised.add(some)
+
     def repairs_within(self, part: Iterable[int], most: int) -> tuple[tuple[Set, ...], bool]:
         """Give the repairs of some of the statements, as far as they have at most so many.
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 from scipy import stats
@@ -28,9 +28,7 @@ from recohort.solve.problem import SizeTarget, Test, curves_of
 from recohort.solve.statements import Attainable, Change, Finding, Statement, finding, known
 from recohort.solve.witness import cohort_of, met_claims
 
-__all__ = ["attainable", "audit_part"]
-
-Tell = Callable[[str], None]
+__all__ = ["attainable", "audit_again", "audit_part"]
 
 QUICK = 0.05
 """Share of the time limit for a question on which no proof rests."""
@@ -40,30 +38,63 @@ MOST_VALUES = 20
 """More attainable P values than this are not listed."""
 
 
-def audit_part(
-    part: Part,
-    name: str,
-    settings: Settings,
-    cohorts: Sequence[pd.DataFrame] = (),
-    *,
-    tests: bool = True,
-    tell: Tell = lambda _: None,
-) -> Finding:
+def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] = ()) -> Finding:
     """Audit the statements on one part.
 
     Parameters
     ----------
     part : Part
-    name : str
     settings : Settings
         Of the order model; `seconds` limit each question.
     cohorts : sequence of DataFrame
         Known patients: whatever they meet can hold together.
-    tests : bool
-        Whether P values take part.
     """
-    chosen = tuple(s for s in part.statements if tests or not isinstance(s.demands[0], Test))
-    part = dataclasses.replace(part, statements=chosen)
+    explorer = _explorer(part, settings, cohorts)
+    explorer.explore(_easier(part.statements))
+    found = finding(part.name, part.statements, explorer)
+    p_values = _p_values(part, explorer, settings)
+    changes = tuple(
+        _changes(part, conflict, [[k] for k in conflict if len(conflict) == 2], settings)
+        for conflict in found.conflicts
+    )
+    everything = set(range(len(part.statements)))
+    repair_changes = tuple(
+        smallest_change(part, everything - set(repair), repair, settings) if repair else None
+        for repair in found.repairs
+    )
+    return dataclasses.replace(
+        found,
+        p_values=p_values,
+        changes=changes,
+        repair_changes=repair_changes,
+        questions=explorer.calls,
+    )
+
+
+def audit_again(
+    part: Part, like: Finding, settings: Settings, cohorts: Sequence[pd.DataFrame] = ()
+) -> Finding:
+    """Audit a part under other conventions: the fewest amendments alone, from conflicts known before.
+
+    Parameters
+    ----------
+    part : Part
+    like : Finding
+        Of the same statements under the ledger's own conventions.
+    settings, cohorts
+        As for :func:`audit_part`.
+    """
+    explorer = _explorer(part, settings, cohorts)
+    place = {s.ids: k for k, s in enumerate(part.statements)}
+    before = [[like.statements[k].ids for k in conflict] for conflict in like.conflicts]
+    explorer.suppose(frozenset(place[ids] for ids in some) for some in before if place.keys() >= set(some))
+    explorer.explore(_easier(part.statements))
+    return finding(part.name, part.statements, explorer)
+
+
+def _explorer(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame]) -> Explorer[pd.DataFrame]:
+    """Return an explorer whose oracle is the order model, and the checker for what it finds."""
+    chosen = part.statements
     ledger = part.problem.ledger.with_claims(c for s in chosen for c in s.claims)
 
     def ask(kept: frozenset[int], quick: bool) -> Verdict[pd.DataFrame]:
@@ -79,29 +110,18 @@ def audit_part(
         met = frozenset(k for k, s in enumerate(chosen) if s.ids <= ids)
         return Verdict("feasible", met, cohort) if kept <= met else Verdict("unknown")
 
-    explorer = Explorer(len(chosen), ask, known(chosen, cohorts, ledger), tell)
-    explorer.explore(_easier(chosen))
-    found = finding(name, chosen, explorer)
-    p_values = _p_values(part, explorer, settings, tell)
-    tell("smallest changes")
-    changes = tuple(
-        _changes(part, conflict, [[k] for k in conflict if len(conflict) == 2], settings)
-        for conflict in found.conflicts
-    )
-    return dataclasses.replace(found, p_values=p_values, changes=changes, questions=explorer.calls)
+    return Explorer(len(chosen), ask, known(chosen, cohorts, ledger))
 
 
 def _changes(
     part: Part, group: Collection[int], repairs: Iterable[Sequence[int]], settings: Settings
 ) -> tuple[Change, ...]:
-    """Say how far rates must move, for each of some repairs of a group of statements."""
+    """Say how far numbers must move, for each of some repairs of a group of statements."""
     tried = (smallest_change(part, set(group) - set(repair), repair, settings) for repair in repairs)
     return tuple(change for change in tried if change is not None)
 
 
-def _p_values(
-    part: Part, explorer: Explorer[pd.DataFrame], settings: Settings, tell: Tell
-) -> tuple[Attainable, ...]:
+def _p_values(part: Part, explorer: Explorer[pd.DataFrame], settings: Settings) -> tuple[Attainable, ...]:
     """Say of each P value in a conflict what it could be instead, and what else could give way."""
     given = []
     conflicting = {k for conflict in explorer.findings.conflicts for k in conflict}
@@ -109,7 +129,6 @@ def _p_values(
         group = _on_same_endpoint(part.statements, k)
         if not isinstance(part.statements[k].demands[0], Test):
             continue
-        tell(f"attainable values of {part.statements[k].claims[0].id}")
         if explorer.ask(frozenset(group) - {k}).status == "feasible":
             values, sure = attainable(part, group - {k}, k, settings)
             repairs, all_sure = explorer.repairs_within(group, 2)

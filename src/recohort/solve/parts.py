@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from recohort.solve.count_bounds import known_counts
 from recohort.solve.demands import build
 from recohort.solve.instance import WEIGHTS, Count, Instance, Settings
 from recohort.solve.order_demands import OrderModel
-from recohort.solve.problem import Demand, Problem, curves_of
+from recohort.solve.problem import Demand, Problem, Test, curves_of
 from recohort.solve.statements import Statement
 
 __all__ = ["Part", "parts_of"]
@@ -35,6 +37,28 @@ class Part:
     kinds: tuple[bool, ...]
     statements: tuple[Statement, ...]
     counts: tuple[Count, ...]
+
+    @cached_property
+    def size(self) -> int:
+        """How many patients there are, or can be at most."""
+        whole = Instance(self.problem, (True,) * len(self.kinds), counts=self.counts)
+        return whole.most(np.array(self.kinds, bool))
+
+    @cached_property
+    def name(self) -> str:
+        """What all its patients, and nobody else, have in common; and how many they are."""
+        mine = [kind for kind, yes in zip(self.problem.types, self.kinds, strict=True) if yes]
+        others = [kind for kind, yes in zip(self.problem.types, self.kinds, strict=True) if not yes]
+        for name in self.problem.attributes:
+            levels = {kind[name] for kind in mine}
+            if len(levels) == 1 and not levels & {kind[name] for kind in others}:
+                return f"{name} {levels.pop()}, {self.size} patients"
+        return f"{self.size} patients"
+
+    def without_tests(self) -> Part:
+        """Return the part without its P values."""
+        kept = (s for s in self.statements if not isinstance(s.demands[0], Test))
+        return dataclasses.replace(self, statements=tuple(kept))
 
     def model(self, kept: Iterable[int], settings: Settings) -> OrderModel:
         """Orders of events that meet some of the statements."""
@@ -69,5 +93,4 @@ def parts_of(ledger: Ledger, without: Collection[str] = ()) -> tuple[Part, ...]:
                 alike.setdefault(tuple(demands[claim.id]), []).append(claim)
         statements = tuple(Statement(tuple(claims), wanted) for wanted, claims in alike.items())
         parts.append(Part(problem, tuple(bool(k) for k in kinds), statements, counts))
-    whole = Instance(problem, (True,) * len(problem.types), counts=counts)
-    return tuple(sorted(parts, key=lambda part: whole.most(np.array(part.kinds, bool))))
+    return tuple(sorted(parts, key=lambda part: part.size))

@@ -41,22 +41,22 @@ class Statement:
 
 @dataclass(frozen=True)
 class Change:
-    """What amended rates may be instead.
+    """What amended rates, medians and P values may be instead.
 
     Attributes
     ----------
     statements : tuple of int
         The amended ones.
-    units : int
-        So many units of the last printed digit.
+    units : tuple of int
+        Of each so many units of the last printed digit.
     values : tuple of float
-        What patients who meet the others show instead, in percent; others may do as well.
+        What patients who meet the others show instead, in the unit printed; others may do as well.
     proven : bool
         Whether less is proven not to be enough.
     """
 
     statements: tuple[int, ...]
-    units: int
+    units: tuple[int, ...]
     values: tuple[float, ...]
     proven: bool
 
@@ -78,7 +78,7 @@ class Attainable:
     repairs_proven : bool
         Whether these are all.
     changes : tuple of Change
-        How far the rates of such a repair must move; of repairs by rates alone.
+        How far the numbers of such a repair must move.
     """
 
     statement: int
@@ -114,8 +114,10 @@ class Finding:
     p_values : tuple of Attainable
         What a P value that takes part in a conflict can be.
     changes : tuple of tuple of Change
-        For each conflict how far one of its rates must move so that the conflict is gone; of conflicts
+        For each conflict how far one of its numbers must move so that the conflict is gone; of conflicts
         of two.
+    repair_changes : tuple of Change or None
+        For each smallest repair how far its numbers must move so that everything else holds.
     """
 
     name: str
@@ -129,6 +131,7 @@ class Finding:
     questions: int = 0
     p_values: tuple[Attainable, ...] = ()
     changes: tuple[tuple[Change, ...], ...] = ()
+    repair_changes: tuple[Change | None, ...] = ()
 
 
 def as_printed(ledger: Ledger) -> Ledger:
@@ -159,4 +162,5 @@ def finding(name: str, statements: tuple[Statement, ...], explorer: Explorer[E])
         tuple(sorted(tuple(sorted(some)) for some in found.open)),
         explorer.calls,
         changes=((),) * len(conflicts),
+        repair_changes=(None,) * len(found.repairs),
     )

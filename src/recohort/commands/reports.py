@@ -1,0 +1,75 @@
+"""What more than one command says: of patients, of verdicts, of claims that were not met."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recohort.commands import NOT_MET
+from recohort.files import InputError, shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recohort.check import Row
+    from recohort.ledger import Ledger
+
+__all__ = ["complain", "in_words", "naming", "report_missed", "verdicts"]
+
+
+def complain(message: str, code: int) -> int:
+    """Print a complaint on one line and return the exit code."""
+    print(" ".join(message.split()), file=sys.stderr)
+    return code
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Add the ledger's name to a complaint about one of its claims."""
+    from recohort.solve.problem import UnsupportedClaim
+
+    try:
+        yield
+    except UnsupportedClaim as error:
+        raise InputError(f"{shown(path)}: {error}") from None
+
+
+def report_missed(options: argparse.Namespace, ledger: Ledger, ids: Collection[str], *, proven: bool) -> int:
+    """Say which claims keep a cohort from being written, and return the exit code."""
+    from recohort import terminal
+
+    missed = [claim for claim in ledger.claims if claim.id in ids]
+    if options.json:
+        listed = [{"claim": claim.id, "place": claim.at, "printed": claim.printed} for claim in missed]
+        terminal.print_json({"out": None, "seed": options.seed, "proven": proven, "missed": listed})
+    else:
+        terminal.show_claims(missed)
+        how = "cannot all hold (proven)" if proven else "were not met by the search (no proof)"
+        terminal.print_text(f"No cohort was written: these claims {how}.")
+    return NOT_MET
+
+
+def in_words(patients: pd.DataFrame) -> str:
+    """Say how many patients there are, and that they are not real where the file says so."""
+    from recohort.cohort import SOURCE
+
+    made = " reconstructed" if (patients["source"] == SOURCE).all() else ""
+    return f"{len(patients)}{made} patients" + (", not real ones" if made else "")
+
+
+def verdicts(patients: pd.DataFrame, rows: Sequence[Row]) -> dict[str, object]:
+    """Give what a cohort's verdicts add up to, as JSON can hold it."""
+    from recohort.check import scorecard
+    from recohort.cohort import SOURCE
+
+    counts = scorecard(rows)
+    return {
+        "patients": len(patients),
+        "reconstructed": bool((patients["source"] == SOURCE).all()),
+        "tested": len(rows) - counts["context"],
+        "verdicts": counts,
+    }

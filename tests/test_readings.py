@@ -1,0 +1,206 @@
+"""Audits under other conventions. Oracle: ledgers whose conflicts, and what ends them, are known by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recohort import estimators
+from recohort.cli import main
+from recohort.ledger import Ledger
+from recohort.solve.audit import Audit, audit
+from recohort.solve.conventions import Alternative, alternatives, under
+from recohort.solve.demands import build
+from recohort.solve.instance import Settings
+from recohort.solve.readings import Readings, best, readings
+
+FAST = Settings(seconds=5)
+
+CONVENTIONS = {
+    "rate_reading": {
+        "value": "two-years",
+        "options": ["two-years", "three-years"],
+        "amounts_to": {"three-years": {"months": {24: 36}}},
+    },
+    "events": {
+        "value": "relapse-or-death",
+        "options": ["relapse-or-death", "relapse-only", "relapse-or-transplant"],
+        "amounts_to": {"relapse-only": {"outer_event_counts": False}},
+    },
+    "rounding": {"value": "half-up", "options": ["half-up", "truncated"]},
+    "survival_test": {"value": "log-rank", "options": ["log-rank", "gehan", "peto"]},
+}
+CLAIMS: list[dict[str, Any]] = [
+    {"count": "5", "where": {"arm": "a"}},
+    {"count": "5", "where": {"arm": "b"}},
+    # below one half before the median; read at three years it is not
+    {"survival": "40%", "endpoint": "os", "month": 24, "where": {"arm": "a"}},
+    {"median_survival": "30 months", "endpoint": "os", "where": {"arm": "a"}},
+    # nobody had an event, but somebody died; if only a relapse is an event, that can be
+    {"survival": "100%", "endpoint": "rfs", "month": 24, "where": {"arm": "b"}},
+    {"survival": "80%", "endpoint": "os", "month": 24, "where": {"arm": "b"}},
+    # two of twelve are 16.67 %, cut off 16
+    {"count_percent": "2 (16)", "where": {"arm": "c"}},
+]
+
+
+def _ledger(claims: list[dict[str, Any]] = CLAIMS, **conventions: Any) -> Ledger:
+    return Ledger.model_validate(_document(claims, **conventions))
+
+
+def _document(claims: list[dict[str, Any]] = CLAIMS, **conventions: Any) -> dict[str, Any]:
+    return {
+        "study": {"title": "made up", "patients": 12,
+                  "time": {"unit": "months", "resolution": 0.1, "min": 0.1, "max": 89.9}},
+        "attributes": {"arm": {"levels": ["a", "b", "c"]}},
+        "endpoints": {"rfs": {"time": "rfs_t", "event": "rfs_e", "not_after": "os"},
+                      "os": {"time": "os_t", "event": "os_e"}},
+        "conventions": CONVENTIONS | conventions,
+        "claims": [{"id": f"c{i}", "at": "nowhere"} | claim for i, claim in enumerate(claims)],
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found() -> tuple[Audit, Readings]:
+    base = audit(_ledger(), settings=FAST)
+    return base, readings(base, settings=FAST)
+
+
+def test_each_convention_ends_its_own_conflict_and_together_they_end_all(
+    found: tuple[Audit, Readings],
+) -> None:
+    base, others = found
+    assert base.fewest == 3
+    fewest = {tuple(option for _, option in one.changed): one.audit.fewest for one in others.tried}
+    assert fewest == {
+        ("three-years",): 2,
+        ("relapse-only",): 2,
+        ("truncated",): 2,
+        ("gehan",): 3,
+        ("three-years", "relapse-only"): 1,
+        ("three-years", "truncated"): 1,
+        ("relapse-only", "truncated"): 1,
+        ("three-years", "relapse-only", "truncated"): 0,
+    }
+
+
+def test_the_best_reading_explains_most_with_least(found: tuple[Audit, Readings]) -> None:
+    base, others = found
+    chosen = best(base, others)
+    assert chosen is not None
+    assert [option for _, option in chosen.changed] == ["three-years", "relapse-only", "truncated"]
+    useless = Readings(tuple(o for o in others.tried if o.changed[0].option == "gehan"), ())
+    assert best(base, useless) is None
+
+
+def test_what_is_left_to_amend_is_named(found: tuple[Audit, Readings]) -> None:
+    _, others = found
+    (cut,) = (one.audit for one in others.tried if [option for _, option in one.changed] == ["truncated"])
+    left = {
+        frozenset(claim.id for k in repair for claim in finding.statements[k].claims)
+        for finding in cut.findings
+        for repair in finding.repairs
+    }
+    assert left >= {frozenset({"c2"}), frozenset({"c3"}), frozenset({"c4"}), frozenset({"c5"})}
+
+
+def test_options_that_nothing_follows_are_listed(found: tuple[Audit, Readings]) -> None:
+    assert found[1].not_followed == (
+        Alternative("events", "relapse-or-transplant"),
+        Alternative("survival_test", "peto"),
+    )
+
+
+def test_several_processes_find_the_same(found: tuple[Audit, Readings]) -> None:
+    base, others = found
+    again = readings(base, settings=FAST, jobs=2)
+    assert [(o.changed, o.audit.fewest, o.audit.findings) for o in again.tried] == [
+        (o.changed, o.audit.fewest, o.audit.findings) for o in others.tried
+    ]
+
+
+def test_an_option_changes_what_it_says_and_nothing_else() -> None:
+    ledger = _ledger()
+    for name, option in alternatives(ledger)[0]:
+        other, _, tests = under(ledger, FAST, [Alternative(name, option)])
+        assert other.convention(name) == option
+        assert tests
+        months = {claim.month for claim in other.claims if claim.month is not None}
+        assert months == ({36} if option == "three-years" else {24})
+        assert {n: c for n, c in other.conventions.items() if n != name} == {
+            n: c for n, c in ledger.conventions.items() if n != name
+        }
+    assert ledger == _ledger()
+
+
+def test_a_time_by_name_is_followed() -> None:
+    conventions = {
+        "landmark": {"value": 3.0, "options": [2.0, 3.0]},
+        "cycles": {"value": 4, "options": [4, 5]},
+    }
+    claims = [*CLAIMS, {"count": "4", "where": {"arm": "a"}, "at_risk": {"rfs": "landmark"}}]
+    known, unknown = alternatives(_ledger(claims, **conventions))
+    assert Alternative("landmark", 2.0) in known
+    assert Alternative("cycles", 5) in unknown
+
+
+def test_with_ties_p_values_take_no_part() -> None:
+    p_value = {"p_value": "0.5", "endpoint": "os", "groups": [{"arm": "a"}, {"arm": "b"}]}
+    everybody = {"survival": "70%", "endpoint": "os", "month": 24, "where": {"arm": ["a", "b"]}}
+    ties = {"ties": {"value": "distinct", "options": ["distinct", "allowed"]}}
+    base = audit(_ledger([*CLAIMS, p_value, everybody], **ties), settings=FAST)
+    (tied,) = (o.audit for o in readings(base, settings=FAST).tried if o.changed == (("ties", "allowed"),))
+    assert "c7" not in base.left_out
+    assert "c7" in tied.left_out
+
+
+@given(st.lists(st.tuples(st.integers(1, 120), st.booleans()), min_size=2, max_size=9))
+@settings(max_examples=300, deadline=None)
+def test_a_proof_about_a_median_by_midpoint_asks_no_more_than_is_printed(
+    patients: list[tuple[int, bool]],
+) -> None:
+    """Whatever the estimator gives as the median, the outer demands hold for these patients."""
+    time = np.array([t / 10 for t, _ in patients])
+    curve = estimators.kaplan_meier(time, np.array([int(event) for _, event in patients]))
+    median = estimators.median_survival(curve, rule="midpoint")
+    printed = "not reached" if np.isinf(median) else f"{median:.1f}"
+    claim = {"median_survival": printed, "endpoint": "os"}
+    ledger = _ledger([claim], median_rule={"value": "midpoint"}, ties={"value": "allowed"})
+    for query in build(ledger, outer=True).queries:
+        assert query.low <= curve.at(query.tick / 10) <= query.high
+
+
+def test_the_command_says_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, out = tmp_path / "ledger.yaml", tmp_path / "conflicts.json"
+    file.write_text(yaml.safe_dump(_document(), sort_keys=False))
+    asked = ["conflicts", "--ledger", str(file), "--seconds", "5", "--out", str(out)]
+    assert main([*asked, "--conventions", "--jobs", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "Most with least: rate_reading: three-years, events: relapse-only, rounding: truncated, 0" in said
+    written = json.loads(out.read_text())["conventions"]
+    assert [one["changed"] for one in written["tried"] if one["best"]] == [
+        {"rate_reading": "three-years", "events": "relapse-only", "rounding": "truncated"}
+    ]
+    assert written["not_followed"] == [{"events": "relapse-or-transplant"}, {"survival_test": "peto"}]
+    assert main([*asked, "--conventions", "--only", "c2"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_effect_of_an_option_that_is_none_gets_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "ledger.yaml"
+    wrong = CONVENTIONS["rate_reading"] | {"amounts_to": {"thre-years": {"months": {24: 36}}}}
+    file.write_text(yaml.safe_dump(_document(rate_reading=wrong)))
+    assert main(["conflicts", "--ledger", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "'thre-years' is no option of it" in said
+    assert "three-years" in said
