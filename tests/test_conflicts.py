@@ -118,6 +118,40 @@ def test_smallest_repairs_are_those_of_trying_all(seed: int) -> None:
     assert set(found.conflicts) <= set(minimal)
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_conflicts_that_a_hurried_oracle_left_too_large_are_made_minimal(seed: int) -> None:
+    """Oracle: the system itself; only an unhurried question about fewer than five statements is answered."""
+    rng = random.Random(seed)
+    bad = [frozenset(rng.sample(range(7), rng.randint(2, 4))) for _ in range(rng.randint(1, 5))]
+
+    def ask(kept: frozenset[int], quick: bool) -> Verdict[None]:
+        if quick and len(kept) < 5:
+            return Verdict("unknown")
+        return Verdict("infeasible") if any(b <= kept for b in bad) else Verdict("feasible", kept)
+
+    explorer: Explorer[None] = Explorer(7, ask)
+    hurried = explorer.explore()
+    assert any(conflict not in bad for conflict in hurried.conflicts)
+    before = dict(hurried.repairs)
+    explorer.minimise()
+    minimal = [b for b in bad if not any(other < b for other in bad)]
+    assert set(hurried.conflicts) <= set(minimal)
+    assert not hurried.unminimised
+    assert hurried.repairs == before
+
+
+def test_supposed_conflicts_are_asked_about() -> None:
+    bad = frozenset({0, 1})
+    explorer: Explorer[None] = Explorer(
+        4, lambda kept, _: Verdict("infeasible") if bad <= kept else Verdict("feasible", kept)
+    )
+    explorer.suppose([frozenset({2, 3}), frozenset({0, 1, 2}), frozenset({0, 1, 2, 3})])
+    assert set(explorer.findings.conflicts) == explorer.findings.unminimised == {frozenset({0, 1, 2})}
+    found = explorer.explore()
+    assert set(found.repairs) == {frozenset({0}), frozenset({1})}
+    assert found.complete
+
+
 def test_hitting_sets_by_hand() -> None:
     sets = [frozenset({0, 1}), frozenset({1, 2})]
     assert list(minimal_hitting_sets(sets)) == [frozenset({1}), frozenset({0, 2})]

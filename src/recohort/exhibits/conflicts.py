@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from recohort.exhibits.proofs import proof
+from recohort.exhibits.proofs import Remaining, proof, remaining
 from recohort.solve.readings import best, in_words, shown
 
 if TYPE_CHECKING:
@@ -80,7 +81,8 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
             {
                 "claims": _ids(finding, conflict),
                 "minimal": minimal,
-                "proof": _proof(finding, conflict, ledger),
+                "proof": (words := _proof(finding, conflict, ledger)),
+                "histories": [] if words else [asdict(row) for row in _histories(finding, conflict)],
                 "changes": _changes(finding, changes),
             }
             for conflict, minimal, changes in _conflicts(finding)
@@ -127,7 +129,20 @@ def _changes(finding: Finding, changes: Iterable[Change]) -> list[dict[str, obje
 
 
 def _proof(finding: Finding, conflict: Iterable[int], ledger: Ledger) -> str | None:
-    return proof([finding.statements[k].claims[0] for k in conflict], ledger)
+    claims = [finding.statements[k].claims[0] for k in conflict]
+    return proof(claims, ledger, [finding.sizes[k] for k in conflict])
+
+
+def _histories(finding: Finding, conflict: Iterable[int]) -> tuple[Remaining, ...]:
+    return remaining((finding.statements[k].claims[0], finding.sizes[k]) for k in conflict)
+
+
+def _left(row: Remaining, ledger: Ledger) -> str:
+    """Say what one rate leaves."""
+    each = "; ".join(", ".join(map(str, ladder)) or "none" for ladder in row.at_risk)
+    listed = f": events with {each} at risk" if row.at_risk else ""
+    number = f"{row.number} {'history' if row.number == 1 else 'histories'}"
+    return f"“{ledger.claim(row.claim).printed}” of {row.patients} leaves {number}{listed}"
 
 
 def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:
@@ -142,6 +157,8 @@ def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:
             yield from (f"    {_say(finding.statements[k])}" for k in conflict)
             words = _proof(finding, conflict, audit.ledger)
             yield f"    {words or 'The solver proves that no patients meet them all.'}"
+            for row in () if words else _histories(finding, conflict):
+                yield f"      {_left(row, audit.ledger)}"
             yield from (f"    {line}" for line in _moves(finding, changes))
         if finding.fewest:
             sure = "these are all" if finding.complete else "not proven that these are all"

@@ -6,28 +6,75 @@ stands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from recohort.histories import best_pooled, histories, prints_as
+from recohort.conditions import Levels
+from recohort.histories import History, best_pooled, histories, prints_as
 
 if TYPE_CHECKING:
     from recohort.conditions import Condition
     from recohort.ledger import Claim, Ledger
 
-__all__ = ["proof"]
+__all__ = ["Remaining", "proof", "remaining"]
 
 HALF = 50.0
 MANY = 200
 """So many patients can print 100% with an event."""
 MOST_LISTED = 16
 """The histories of a rate are listed for groups up to this size."""
+FEW = 6
+"""More histories than this are counted only."""
+NEAR = 3
+"""How far from a printed count one is looked for that gives the printed percentage."""
 
 
-def proof(claims: Sequence[Claim], ledger: Ledger) -> str | None:
-    """Say in a sentence why claims contradict each other, if one of the known reasons applies."""
+@dataclass(frozen=True)
+class Remaining:
+    """What a printed rate leaves of the histories of its patients.
+
+    Attributes
+    ----------
+    claim : str
+        Its id.
+    patients : int
+    number : int
+        Of histories.
+    at_risk : tuple of tuple of int
+        Patients at risk at each event, history by history; none if there are more than `FEW`.
+    """
+
+    claim: str
+    patients: int
+    number: int
+    at_risk: tuple[tuple[int, ...], ...]
+
+
+def remaining(claims: Iterable[tuple[Claim, int | None]]) -> tuple[Remaining, ...]:
+    """List the histories that rates leave, each by itself, of groups of a known number of patients."""
+    rows = []
+    for claim, n in claims:
+        if claim.kind == "survival" and n and n <= MOST_LISTED:
+            found = [history.at_risk for history in histories(n, claim.printed)]
+            rows.append(Remaining(claim.id, n, len(found), tuple(found) if len(found) <= FEW else ()))
+    return tuple(rows)
+
+
+def proof(claims: Sequence[Claim], ledger: Ledger, sizes: Sequence[int | None] = ()) -> str | None:
+    """Say in a few sentences why claims contradict each other, if one of the known reasons applies.
+
+    Parameters
+    ----------
+    claims : sequence of Claim
+    ledger : Ledger
+        As printed.
+    sizes : sequence of int or None, optional
+        Number of patients of each claim, where it is known.
+    """
     if len(claims) == 1:
         return _share(claims[0], ledger.study.patients)
     if len(claims) == 2:
@@ -39,7 +86,11 @@ def proof(claims: Sequence[Claim], ledger: Ledger) -> str | None:
             )
             if words:
                 return words
-    return None
+    known = {c.id: n for c, n in zip(claims, sizes, strict=False) if n}
+    if len(claims) == 3:
+        tried = (_one_outside(a, b, c, known) for a, b, c in permutations(claims))
+        return next(filter(None, tried), None)
+    return _too_many_events(claims, ledger, known) if len(claims) == 4 else None
 
 
 def _share(claim: Claim, everybody: int) -> str | None:
@@ -56,8 +107,12 @@ def _share(claim: Claim, everybody: int) -> str | None:
         return None
     fits_cut = prints_as(share, percent.interval("truncated"))
     cut = "cut off instead of rounded, it fits" if fits_cut else "nor does it fit when cut off"
+    others = [n for n in range(max(count - NEAR, 0), min(count + NEAR, whole) + 1) if n != count]
+    would = [n for n in others if prints_as(Fraction(n, whole), percent.interval())]
+    instead = f"; so would {' or '.join(map(str, would))} of {whole}" if would else ""
     return (
-        f"{count} of {whole} is {100 * float(share):.2f}%, which does not round to {percent.value:g} ({cut})."
+        f"{count} of {whole} is {100 * float(share):.2f}%, which does not round to {percent.value:g} "
+        f"({cut}). {100 * float(share):.{percent.decimals}f} would agree with it{instead}."
     )
 
 
@@ -120,6 +175,78 @@ def _part_of_whole(part: Claim, whole: Claim, ledger: Ledger) -> str | None:
         f" leaves or has an event: that is {factors} = {100 * float(bound):.1f}% at best, but"
         f" {whole.printed} is printed."
     )
+
+
+def _one_outside(whole: Claim, part: Claim, later: Claim, sizes: Mapping[str, int]) -> str | None:
+    """Find a group below one half, all of it but one never so low, and one event too many afterwards."""
+    if (whole.kind, part.kind, later.kind) != ("survival", "median_survival", "median_survival"):
+        return None
+    n, inside, after = sizes.get(whole.id), sizes.get(part.id), later.numbers[0]
+    nested = set(whole.where.tests) <= set(part.where.tests) & set(later.where.tests)
+    alike = whole.endpoint == part.endpoint == later.endpoint and not whole.at_risk and not part.at_risk
+    if not alike or not nested or n is None or inside != n - 1 or n > MOST_LISTED:
+        return None
+    if math.isfinite(part.numbers[0].value) or whole.numbers[0].interval().high > HALF:
+        return None
+    if not math.isfinite(after.value) or not isinstance(whole.month, int | float):
+        return None
+    if after.interval().low <= whole.month or not (found := list(histories(n, whole.printed))):
+        return None
+    left = [(_without_one(h, k), h.remaining) for h in found for k in range(len(h.at_risk))]
+    before, most = max(survival for survival, _ in left), max(r for _, r in left)
+    best = max(survival * Fraction(r - 1, r) for survival, r in left if r)
+    if best > Fraction(1, 2):
+        return None
+    return (
+        f"{whole.printed} of {n} is below one half. The {inside} of them whose median is {part.printed} never"
+        f" are, so the one other had an event by {whole.month:g}. Without that event, the {len(found)}"
+        f" histories of {whole.printed} leave those {inside} at {100 * float(before):.1f}% at best, and at"
+        f" most {most} at risk. But a median of {later.printed} needs one more event, now among them, and"
+        f" that brings them to {100 * float(best):.1f}% at best."
+    )
+
+
+def _without_one(history: History, event: int) -> Fraction:
+    """Survival of everybody but the patient who has one of the events, at risk until then."""
+    ladder = [m - (k < event) for k, m in enumerate(history.at_risk) if k != event]
+    return math.prod((Fraction(m - 1, m) for m in ladder), start=Fraction(1))
+
+
+def _too_many_events(claims: Sequence[Claim], ledger: Ledger, sizes: Mapping[str, int]) -> str | None:
+    """Find groups that need more events than a larger group, and who is not in it, can have."""
+    rates = [claim for claim in claims if claim.kind == "survival" and sizes.get(claim.id, 0)]
+    if len(rates) < 3 or len({(c.endpoint, c.month) for c in rates}) > 1:
+        return None
+    for roof in rates:
+        groups = [claim for claim in rates if claim is not roof]
+        if any(c.at_risk for c in groups) or not _split(groups, roof, ledger):
+            continue
+        everyone = sum(sizes[c.id] for c in groups)
+        outside = everyone - sizes[roof.id]
+        room = max((len(h.at_risk) for h in histories(sizes[roof.id], roof.printed)), default=0)
+        least = [min((len(h.at_risk) for h in histories(sizes[c.id], c.printed)), default=0) for c in groups]
+        if sum(least) > room + outside:
+            needs = " and ".join(
+                f"{c.printed} of {sizes[c.id]} takes at least {k}" for c, k in zip(groups, least, strict=True)
+            )
+            return (
+                f"{needs}: {sum(least)} events in all. {roof.printed} of {sizes[roof.id]} leaves room for"
+                f" {room}, and only {outside} of the {everyone} are not among these {sizes[roof.id]}:"
+                f" {room + outside} at most."
+            )
+    return None
+
+
+def _split(groups: Sequence[Claim], roof: Claim, ledger: Ledger) -> bool:
+    """Whether groups, by the levels of one attribute, share out patients among whom are those of another."""
+    common = set.intersection(*(set(claim.where.tests) for claim in groups))
+    own = [item for claim in groups for item in set(claim.where.tests) - common]
+    if len({name for name, _ in own}) != 1 or len(own) != len(groups) or not common <= set(roof.where.tests):
+        return False
+    attribute = ledger.attributes[own[0][0]]
+    levels = sorted(str(level) for _, test in own if isinstance(test, Levels) for level in test.levels)
+    everybody_has_one = not attribute.may_be_empty and not attribute.where
+    return everybody_has_one and levels == sorted(map(str, attribute.levels or ()))
 
 
 def _size(where: Condition, ledger: Ledger) -> int | None:

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+import pandas as pd
 from scipy import stats
 
 from recohort.check import check
+from recohort.ledger import Ledger
+from recohort.printed import Number
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part
 from recohort.solve.problem import Demand, SizeTarget, Test
 from recohort.solve.statements import Change, Statement
-from recohort.solve.witness import cohort_of
+from recohort.solve.witness import cohort_of, met_claims
 
 __all__ = ["smallest_change"]
 
@@ -31,7 +34,11 @@ Shown = tuple[float, ...]
 
 
 def smallest_change(
-    part: Part, kept: Collection[int], amended: Sequence[int], settings: Settings
+    part: Part,
+    kept: Collection[int],
+    amended: Sequence[int],
+    settings: Settings,
+    cohorts: Iterable[pd.DataFrame] = (),
 ) -> Change | None:
     """Find how far numbers must move so that other statements hold.
 
@@ -42,6 +49,8 @@ def smallest_change(
         The other statements.
     amended : sequence of int
     settings : Settings
+    cohorts : iterable of DataFrame
+        Known patients, some of whom may meet the other statements.
 
     Returns
     -------
@@ -55,11 +64,11 @@ def smallest_change(
     def ask(units: Sequence[int]) -> Shown | str:
         return _shown(part, kept, amended, units, settings)
 
-    units = [MOST_UNITS] * len(amended)
-    best = ask(units)
+    known = list(_known(part, kept, amended, cohorts))
+    most, best = min(known) if known else (MOST_UNITS, ask([MOST_UNITS] * len(amended)))
     if not isinstance(best, tuple):
         return None
-    most, best, proven = _halve(lambda most: ask([most] * len(amended)), MOST_UNITS, best)
+    most, best, proven = _halve(lambda most: ask([most] * len(amended)), most, best)
     units = [most] * len(amended)
     for place in range(len(amended) if len(amended) > 1 else 0):
         units[place], best, sure = _halve(
@@ -84,6 +93,37 @@ def _halve(ask: Callable[[int], Shown | str], high: int, best: Shown) -> tuple[i
     return high, best, proven
 
 
+def _known(
+    part: Part, kept: Collection[int], amended: Sequence[int], cohorts: Iterable[pd.DataFrame]
+) -> Iterator[tuple[int, Shown]]:
+    """Yield how far each of some cohorts moves the amended statements, if it meets the others."""
+    statements, whole = part.statements, part.problem.ledger
+    asked = whole.with_claims(claim for k in kept for claim in statements[k].claims)
+    for cohort in cohorts:
+        if met_claims(cohort, asked) >= {claim.id for claim in asked.claims}:
+            ledger = whole.with_claims(statements[k].claims[0] for k in amended)
+            shown = _values(cohort, ledger)
+            most = max(_units(c.numbers[0], x) for c, x in zip(ledger.claims, shown, strict=True))
+            if most <= MOST_UNITS:
+                yield most, shown
+
+
+def _units(number: Number, shown: float) -> int:
+    """How many units of the last printed digit a number is off, another one being shown."""
+    if not math.isfinite(shown):
+        return MOST_UNITS + 1
+    window = number.interval()
+    gap = max(window.low - shown, shown - window.high, 0.0)
+    return math.ceil(gap * 10.0**number.decimals - 1e-6)
+
+
+def _values(cohort: pd.DataFrame, ledger: Ledger) -> Shown:
+    """Give what patients show for the first number of each claim."""
+    rows = {row.claim: row for row in check(cohort, ledger)}
+    shown = [(rows[claim.id], claim.numbers[0]) for claim in ledger.claims]
+    return tuple(round(float(row.computed or 0), number.decimals + 2) for row, number in shown)
+
+
 def _can_move(statement: Statement) -> bool:
     """Whether a statement is a plain number: a rate, a median that is reached, a P value without a sign."""
     claim = statement.claims[0]
@@ -105,9 +145,7 @@ def _shown(
     cohort = cohort_of(model, answer.trace) if answer.trace is not None else None
     if cohort is None:
         return "infeasible" if answer.status == "infeasible" else "unknown"
-    rows = {row.claim: row for row in check(cohort, ledger)}
-    shown = [(rows[claim.id], claim.numbers[0]) for claim in ledger.claims]
-    return tuple(round(float(row.computed or 0), number.decimals + 2) for row, number in shown)
+    return _values(cohort, ledger)
 
 
 def _loose(statement: Statement, units: int, part: Part) -> Statement:

@@ -146,6 +146,30 @@ class Explorer(Generic[E]):
                 self.findings.conflicts[some] = verdict.evidence
                 self.findings.unminimised.add(some)
 
+    def minimise(self) -> None:
+        """Try again, with the full limit, to make conflicts smaller that may hold a statement too many."""
+        found = self.findings
+        for conflict in sorted(found.unminimised, key=lambda c: (len(c), sorted(c))):
+            if conflict not in found.conflicts:
+                continue
+            now, doubtful = conflict, False
+            for k in sorted(conflict):
+                status = self.ask(now - {k}).status
+                doubtful |= status == "unknown"
+                now -= {k} if status == "infeasible" else frozenset()
+            evidence = found.conflicts[conflict]
+            self._forget(other for other in list(found.conflicts) if now <= other)
+            if not any(other < now for other in found.conflicts):
+                found.conflicts[now] = evidence
+                found.unminimised |= {now} if doubtful else frozenset()
+        found.open = {hit for hit in found.open if all(hit & conflict for conflict in found.conflicts)}
+
+    def _forget(self, conflicts: Iterable[Set]) -> None:
+        """Drop conflicts that hold a smaller one."""
+        for conflict in conflicts:
+            del self.findings.conflicts[conflict]
+            self.findings.unminimised.discard(conflict)
+
     def repairs_within(self, part: Iterable[int], most: int) -> tuple[tuple[Set, ...], bool]:
         """Give the repairs of some of the statements, as far as they have at most so many.
 
@@ -202,9 +226,7 @@ class Explorer(Generic[E]):
         if doubtful:
             self.findings.unminimised.add(conflict)
         evidence = self.ask(conflict).evidence
-        for other in [known for known in self.findings.conflicts if conflict < known]:
-            del self.findings.conflicts[other]
-            self.findings.unminimised.discard(other)
+        self._forget(known for known in list(self.findings.conflicts) if conflict < known)
         return conflict, evidence
 
 

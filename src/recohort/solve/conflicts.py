@@ -51,6 +51,7 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
     """
     explorer = _explorer(part, settings, cohorts)
     explorer.explore(_easier(part.statements))
+    explorer.minimise()
     found = finding(part.name, part.statements, explorer)
     p_values = _p_values(part, explorer, settings)
     changes = tuple(
@@ -58,8 +59,11 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
         for conflict in found.conflicts
     )
     everything = set(range(len(part.statements)))
+    witnesses = [cohort for cohort in explorer.findings.repairs.values() if cohort is not None]
     repair_changes = tuple(
-        smallest_change(part, everything - set(repair), repair, settings) if repair else None
+        smallest_change(part, everything - set(repair), repair, settings, [*cohorts, *witnesses])
+        if repair
+        else None
         for repair in found.repairs
     )
     return dataclasses.replace(
@@ -67,6 +71,7 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
         p_values=p_values,
         changes=changes,
         repair_changes=repair_changes,
+        sizes=tuple(map(part.patients, part.statements)),
         questions=explorer.calls,
     )
 

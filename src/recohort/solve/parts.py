@@ -14,7 +14,7 @@ from recohort.solve.count_bounds import known_counts
 from recohort.solve.demands import build
 from recohort.solve.instance import WEIGHTS, Count, Instance, Settings
 from recohort.solve.order_demands import OrderModel
-from recohort.solve.problem import Demand, Problem, Test, curves_of
+from recohort.solve.problem import Demand, Problem, SizeTarget, Test, curves_of
 from recohort.solve.statements import Statement
 
 __all__ = ["Part", "parts_of"]
@@ -54,6 +54,20 @@ class Part:
             if len(levels) == 1 and not levels & {kind[name] for kind in others}:
                 return f"{name} {levels.pop()}, {self.size} patients"
         return f"{self.size} patients"
+
+    def patients(self, statement: Statement) -> int | None:
+        """How many patients a statement on one curve is about, if the counts say it."""
+        demand = statement.demands[0]
+        if isinstance(demand, Test):
+            return None
+        at_landmark = (d for s in self.statements for d in s.demands if isinstance(d, SizeTarget))
+        if demand.curve.population.at_risk is not None:
+            same = (d.size for d in at_landmark if d.curve.population == demand.curve.population)
+            return next(same, None)
+        inside = self.problem.members(demand.curve)
+        whole = Instance(self.problem, (True,) * len(self.kinds), counts=self.counts)
+        most, least = whole.most(inside), self.problem.ledger.study.patients - whole.most(~inside)
+        return most if most == least else None
 
     def without_tests(self) -> Part:
         """Return the part without its P values."""

@@ -116,6 +116,8 @@ class Finding:
     changes : tuple of tuple of Change
         For each conflict how far one of its numbers must move so that the conflict is gone; of conflicts
         of two.
+    sizes : tuple of int or None
+        For each statement the number of patients that it is about, where it is known.
     repair_changes : tuple of Change or None
         For each smallest repair how far its numbers must move so that everything else holds.
     """
@@ -132,6 +134,7 @@ class Finding:
     p_values: tuple[Attainable, ...] = ()
     changes: tuple[tuple[Change, ...], ...] = ()
     repair_changes: tuple[Change | None, ...] = ()
+    sizes: tuple[int | None, ...] = ()
 
 
 def as_printed(ledger: Ledger) -> Ledger:
@@ -163,4 +166,5 @@ def finding(name: str, statements: tuple[Statement, ...], explorer: Explorer[E])
         explorer.calls,
         changes=((),) * len(conflicts),
         repair_changes=(None,) * len(found.repairs),
+        sizes=(None,) * len(statements),
     )
