@@ -19,7 +19,9 @@ from recohort.solve.audit import Audit, audit
 from recohort.solve.conventions import Alternative, alternatives, under
 from recohort.solve.demands import build
 from recohort.solve.instance import Settings
+from recohort.solve.parts import parts_of
 from recohort.solve.readings import Readings, best, readings
+from recohort.solve.witness import cohort_of, met_claims
 
 FAST = Settings(seconds=5)
 
@@ -204,3 +206,50 @@ def test_an_effect_of_an_option_that_is_none_gets_one_line(
     assert said.count("\n") == 1
     assert "'thre-years' is no option of it" in said
     assert "three-years" in said
+
+
+def _patients(rng: np.random.Generator, n: int, convention: str) -> dict[str, tuple[Any, Any]]:
+    """Times (in tenths of months, none on a printed month) and events of patients at random."""
+    relapse, death, last, seen = (rng.permutation(60)[:n] * 5 + k for k in (1, 2, 3, 4))
+    contact = np.minimum(last, seen) if convention == "per-endpoint" else last
+    first = relapse if convention == "relapse-only" else np.minimum(relapse, death)
+    end = np.minimum(contact, np.minimum(death, last))
+    return {"rfs": (np.minimum(first, end), first <= end), "os": (np.minimum(death, last), death < last)}
+
+
+def _printed(endpoint: str, time: Any, event: Any) -> list[dict[str, Any]]:
+    """What a paper would print of them."""
+    curve = estimators.kaplan_meier(time / 10, event.astype(int))
+    median = estimators.median_survival(curve)
+    about = {"endpoint": endpoint, "where": {"arm": "a"}}
+    rates = [{"survival": f"{100 * curve.at(t):.1f}%", "month": t} for t in (8.0, 16.0, 24.0)]
+    medians = [{"median_survival": "not reached" if np.isinf(median) else f"{median:.1f}"}]
+    return [about | claim for claim in [*rates, *medians]]
+
+
+@pytest.mark.parametrize("convention", ["one-date", "per-endpoint", "relapse-only"])
+def test_no_proof_against_patients_who_exist(convention: str) -> None:
+    """What patients print who are made under a convention is never called impossible under it."""
+    contact = {
+        "value": "one-date", "options": ["one-date", "per-endpoint"],
+        "amounts_to": {"per-endpoint": {"one_last_contact": False}},
+    }  # fmt: skip
+    changed = {"per-endpoint": ["contact"], "relapse-only": ["events"]}.get(convention, [])
+    shown = 0
+    for seed in range(40):
+        patients = _patients(np.random.default_rng(seed), 5, convention)
+        claims = [{"count": "5", "where": {"arm": "a"}}]
+        claims += [claim for name, (time, event) in patients.items() for claim in _printed(name, time, event)]
+        ways = under(
+            _ledger(claims, contact=contact), FAST, [Alternative(name, convention) for name in changed]
+        )
+        (part,) = (part for part in parts_of(ways.ledger) if part.statements)
+        model = part.model(range(len(part.statements)), ways.settings)
+        answer = model.solve()
+        assert answer.status == "feasible", claims
+        assert answer.trace is not None
+        cohort = cohort_of(model, answer.trace)
+        if cohort is not None:
+            shown += 1
+            assert met_claims(cohort, ways.ledger) >= {c.id for c in ways.ledger.claims if c.endpoint}, claims
+    assert shown >= 35

@@ -184,7 +184,7 @@ class Slots:
             for curve, most in self._limits(endpoint):
                 inside = [v for v, yes in zip(events[-1], self.member[curve], strict=True) if yes]
                 model.add(total(inside) <= most)
-        if len(events) > 1 and self.settings.inner_counts_outer:
+        if len(events) > 1 and self.settings.inner_counts_outer and self.settings.one_contact:
             for inner, outer in zip(*events, strict=True):
                 model.add(outer <= inner)
         model.maximize(total(_flat(events)))

@@ -40,9 +40,16 @@ def cohort_of(model: OrderModel, trace: Trace) -> pd.DataFrame | None:
         every endpoint. None if the grid has no room for so many distinct times between two marks.
     """
     story = _Story(model, trace)
-    story.tell()
+    try:
+        story.tell()
+    except _Untold:
+        return None
     ticks = story.ticks()
     return None if ticks is None else story.table(ticks)
+
+
+class _Untold(Exception):  # noqa: N818 - nothing went wrong
+    """The model allows an order that is nobody's: without one last contact it does not count exactly."""
 
 
 @dataclass
@@ -114,16 +121,28 @@ class _Story:
         """Censor patients until the numbers are those just before slot k."""
         gap: list[_Item] = []
         for c, well in enumerate(self.well):
-            start = now
+            start, from_well = now, list[_Item]()
             for i, tick in enumerate(self.model.landmarks):
                 mark = self.model.marks.index(tick - 1)
                 if now <= mark < then:
-                    gap += self._drop(well, int(self.trace.well_at[i, c]), start, mark)
+                    from_well += self._drop(well, int(self.trace.well_at[i, c]), start, mark)
                     start = mark + 1
-            gap += self._drop(well, int(self.trace.well[k, c]), start, then)
+            from_well += self._drop(well, int(self.trace.well[k, c]), start, then)
             for era, ill in enumerate(self.ill[c]):
+                self._part(ill, int(self.trace.ill[k, c, era]) - len(ill), era, from_well)
                 gap += self._drop(ill, int(self.trace.ill[k, c, era]), now, then)
+            gap += from_well
         self.items += sorted(gap, key=lambda item: item.stretch)
+
+    def _part(self, ill: list[int], number: int, era: int, lost: list[_Item]) -> None:
+        """Let some who were lost to the inner endpoint stay followed for the outer one."""
+        borders = [self.model.marks.index(tick - 1) for tick in self.model.landmarks]
+        here = [i for i in lost if i.step == "lost" and sum(i.stretch > mark for mark in borders) == era]
+        if number > len(here):
+            raise _Untold
+        for item in here[: max(number, 0)]:
+            item.step, item.leaves = "parted", frozenset(self.model.endpoints[:1])
+            ill.append(item.patient)
 
     def _drop(self, pool: list[int], leave: int, first: int, last: int) -> list[_Item]:
         """Lose patients of a pool until so many are left, in the stretches from first to last."""
@@ -174,12 +193,12 @@ class _Story:
             who = item.patient
             relapsed = time[inner, who] > 0
             for e in range(len(names)):
-                if item.step == "inner" and e != inner:
+                if item.step in ("inner", "parted") and e != inner:
                     continue
                 if e == inner and relapsed:
                     continue
                 time[e, who] = tick
-                event[e, who] = int(item.step != "lost" and e in steps[item.step].events)
+                event[e, who] = int(item.step not in ("lost", "parted") and e in steps[item.step].events)
         self._fill_unseen(event)
         self._place_early(time, event)
         columns: dict[str, object] = {
