@@ -26,7 +26,7 @@ from recohort.solve.witness import cohort_of, met_claims
 
 __all__ = ["smallest_change"]
 
-MOST_UNITS = 20
+MOST_UNITS = 60
 """Numbers that must move by more printed units than this are left alone."""
 
 Shown = tuple[float, ...]
@@ -61,51 +61,56 @@ def smallest_change(
     if not all(_can_move(part.statements[k]) for k in amended):
         return None
 
-    def ask(units: Sequence[int]) -> Shown | str:
+    numbers = [part.statements[k].claims[0].numbers[0] for k in amended]
+
+    def ask(*units: int) -> Shown | str:
         return _shown(part, kept, amended, units, settings)
 
-    known = list(_known(part, kept, amended, cohorts))
-    most, best = min(known) if known else (MOST_UNITS, ask([MOST_UNITS] * len(amended)))
-    if not isinstance(best, tuple):
+    def moves(shown: Shown) -> list[int]:
+        return [_units(number, value) for number, value in zip(numbers, shown, strict=True)]
+
+    known = _known(part, kept, amended, cohorts)
+    best = min(known, key=lambda shown: max(moves(shown)), default=None) or ask(*[MOST_UNITS] * len(amended))
+    if not isinstance(best, tuple) or max(moves(best)) > MOST_UNITS:
         return None
-    most, best, proven = _halve(lambda most: ask([most] * len(amended)), most, best)
-    units = [most] * len(amended)
-    for place in range(len(amended) if len(amended) > 1 else 0):
-        units[place], best, sure = _halve(
-            lambda less, place=place: ask([*units[:place], less, *units[place + 1 :]]),  # type: ignore[misc]
-            most,
+    best, proven = _halve(lambda most: ask(*[most] * len(amended)), lambda shown: max(moves(shown)), best)
+    limits = [max(moves(best))] * len(amended)
+    for k in range(len(amended) if len(amended) > 1 else 0):
+        best, sure = _halve(
+            lambda less, k=k: ask(*limits[:k], less, *limits[k + 1 :]),  # type: ignore[misc]
+            lambda shown, k=k: moves(shown)[k],  # type: ignore[misc]
             best,
         )
+        limits[k] = moves(best)[k]
         proven &= sure
-    return Change(tuple(amended), tuple(units), best, proven)
+    return Change(tuple(amended), tuple(moves(best)), best, proven)
 
 
-def _halve(ask: Callable[[int], Shown | str], high: int, best: Shown) -> tuple[int, Shown, bool]:
-    """Find the smallest number of units that will do, given that `high` will and none will not."""
+def _halve(
+    ask: Callable[[int], Shown | str], size: Callable[[Shown], int], best: Shown
+) -> tuple[Shown, bool]:
+    """Find the smallest number of units that will do, given what does and that none will not."""
     low, proven = 0, True
-    while high - low > 1:
-        units = (low + high) // 2
+    while size(best) - low > 1:
+        units = (low + size(best)) // 2
         shown = ask(units)
         if isinstance(shown, tuple):
-            best, high = shown, units
+            best = shown
         else:
             low, proven = units, proven and shown == "infeasible"
-    return high, best, proven
+    return best, proven
 
 
 def _known(
     part: Part, kept: Collection[int], amended: Sequence[int], cohorts: Iterable[pd.DataFrame]
-) -> Iterator[tuple[int, Shown]]:
-    """Yield how far each of some cohorts moves the amended statements, if it meets the others."""
+) -> Iterator[Shown]:
+    """Yield what those of some cohorts show for the amended statements that meet the others."""
     statements, whole = part.statements, part.problem.ledger
     asked = whole.with_claims(claim for k in kept for claim in statements[k].claims)
     for cohort in cohorts:
         if met_claims(cohort, asked) >= {claim.id for claim in asked.claims}:
             ledger = whole.with_claims(statements[k].claims[0] for k in amended)
-            shown = _values(cohort, ledger)
-            most = max(_units(c.numbers[0], x) for c, x in zip(ledger.claims, shown, strict=True))
-            if most <= MOST_UNITS:
-                yield most, shown
+            yield _values(cohort, ledger)
 
 
 def _units(number: Number, shown: float) -> int:
@@ -114,7 +119,7 @@ def _units(number: Number, shown: float) -> int:
         return MOST_UNITS + 1
     window = number.interval()
     gap = max(window.low - shown, shown - window.high, 0.0)
-    return math.ceil(gap * 10.0**number.decimals - 1e-6)
+    return math.ceil(gap * 10.0**number.decimals - 0.01)  # what is shown was rounded to hundredths
 
 
 def _values(cohort: pd.DataFrame, ledger: Ledger) -> Shown:

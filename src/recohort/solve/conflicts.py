@@ -32,6 +32,8 @@ __all__ = ["attainable", "audit_again", "audit_part"]
 
 QUICK = 0.05
 """Share of the time limit for a question on which no proof rests."""
+HURRIED = 0.25
+"""And for how far all numbers of a repair must move, a question asked many times over."""
 APART = 1e-4
 """Values of a test statistic closer to each other than this are taken as one."""
 MOST_VALUES = 20
@@ -60,8 +62,9 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
     )
     everything = set(range(len(part.statements)))
     witnesses = [cohort for cohort in explorer.findings.repairs.values() if cohort is not None]
+    hurried = dataclasses.replace(settings, seconds=settings.seconds * HURRIED)
     repair_changes = tuple(
-        smallest_change(part, everything - set(repair), repair, settings, [*cohorts, *witnesses])
+        smallest_change(part, everything - set(repair), repair, hurried, [*cohorts, *witnesses])
         if repair
         else None
         for repair in found.repairs
