@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from recohort.conditions import Condition, Test
+from recohort.exhibits.audit_page import part_name
 from recohort.exhibits.cells import Cell
 from recohort.exhibits.markup import CLAIM_PAGE, Html, claim_link, element
 from recohort.exhibits.numbers import times
-from recohort.exhibits.reference import about, in_words
+from recohort.exhibits.reference import about
 from recohort.exhibits.tables import simple
 from recohort.ledger import Claim, Ledger
 from recohort.solve.conflict_sets import minimal_hitting_sets
@@ -257,7 +258,7 @@ def _part_data(part: Part, ledger: Ledger, cells: Mapping[str, Cell]) -> dict[st
             "reading": next((cells[name].reading for name in ids if cells[name].reading), ""),
         })  # fmt: skip
     return {
-        "name": _part_name(part.name, ledger),
+        "name": part_name(part.name, ledger),
         "statements": statements,
         "conflicts": [{"of": sorted(c.statements), "why": c.why} for c in part.conflicts],
         "witnesses": [sorted(witness) for witness in part.witnesses],
@@ -275,7 +276,7 @@ def conflict_tables(parts: Sequence[Part], ledger: Ledger) -> Iterator[Html]:
             said = [element("li", _link(claim), f" {_what(claim, ledger, common)}") for claim in claims]
             rows.append((element("ul", *said), conflict.why))
         if rows:
-            yield simple(_part_name(part.name, ledger), ("Cannot all hold", "Why"), rows)
+            yield simple(part_name(part.name, ledger), ("Cannot all hold", "Why"), rows)
 
 
 def first_step(parts: Sequence[Part], ledger: Ledger) -> str:
@@ -295,17 +296,6 @@ def first_step(parts: Sequence[Part], ledger: Ledger) -> str:
 
 def _link(claim: Claim) -> Html:
     return element("a", f"“{claim.printed}”", href=claim_link(claim.id), data_claim=claim.id)
-
-
-def _part_name(name: str, ledger: Ledger) -> str:
-    """Put the ledger's labels into a part's name: ``arm a, 12 patients``."""
-    for attribute, about_it in ledger.attributes.items():
-        for level in about_it.levels or ():
-            start = f"{attribute} {level}, "
-            if name.startswith(start):
-                said = in_words(Condition.from_mapping({attribute: level}), ledger)
-                return f"{said}, {name.removeprefix(start)}"
-    return name[:1].upper() + name[1:]
 
 
 def _common(part: Part, ledger: Ledger) -> frozenset[tuple[str, Test]]:

@@ -27,6 +27,8 @@ __all__ = ["Reading", "Readings", "best", "in_words", "readings", "shown"]
 
 Tell = Callable[[str, float], None]
 Changed = tuple[Alternative, ...]
+HURRIED = 0.25
+"""Share of the time limit for each question: there are many readings, and most questions are answered soon."""
 MOST_TOGETHER = 12
 """So many combinations of helpful changes are audited, those of most changes last."""
 
@@ -92,11 +94,13 @@ def readings(
     cohorts : sequence of DataFrame
         Known patients: whatever they meet can hold together.
     settings : Settings, optional
+        As for the audit itself.
     jobs : int
         Processes. What is found does not depend on it.
     tell : callable, optional
     """
     settings = settings or Settings()
+    settings = dataclasses.replace(settings, seconds=settings.seconds * HURRIED)
     known, unknown = alternatives(base.ledger)
     again = partial(_audit_under, base, settings, tuple(cohorts))
     alone = _all(again, [(one,) for one in known], jobs, lambda what, share: tell(what, 0.7 * share))

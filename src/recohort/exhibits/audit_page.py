@@ -1,0 +1,162 @@
+"""A written audit (``conflicts.json``) for a page: conflicts, repairs and P values, folded part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from recohort.conditions import Condition
+from recohort.exhibits.conflicts import as_number
+from recohort.exhibits.markup import Html, claim_link, element
+from recohort.exhibits.reference import about, in_words
+from recohort.exhibits.tables import simple
+from recohort.ledger import Ledger
+
+__all__ = ["changes_in_words", "conflict_lists", "part_name", "readings_table", "repair_lists"]
+
+Json = Mapping[str, Any]
+
+
+def conflict_lists(found: Json, ledger: Ledger) -> Html:
+    """Return every conflict with its reason, in one disclosure per part."""
+    return element(
+        "div",
+        *(
+            _fold(
+                part_name(part["name"], ledger),
+                _number(len(part["conflicts"]), "conflict"),
+                (_conflict(conflict, ledger) for conflict in part["conflicts"]),
+            )
+            for part in found["parts"]
+        ),
+        class_="exhibit audit",
+    )
+
+
+def repair_lists(found: Json, ledger: Ledger) -> Html:
+    """Return the smallest repairs with the smallest change of each, and what P values could be instead."""
+    return element(
+        "div",
+        *(
+            _fold(
+                part_name(part["name"], ledger), _number(len(part["repairs"]), "way"), _repairs(part, ledger)
+            )
+            for part in found["parts"]
+        ),
+        class_="exhibit audit",
+    )
+
+
+def readings_table(found: Json, groups: Sequence[Iterable[str]]) -> Html:
+    """Return the audit under other conventions, one reading a row.
+
+    Parameters
+    ----------
+    found : mapping
+        An audit that was repeated under other conventions.
+    groups : sequence of iterables of claim ids
+        What belongs together, numbered from 1: a misprint and its repeats.
+    """
+    number = {claim: n for n, group in enumerate(groups, start=1) for claim in group}
+    rows = [_reading(reading, number, len(groups)) for reading in found["conventions"]["tried"]]
+    return simple(
+        "The audit under other conventions",
+        ("Changed", "Fewest amended", "Facts explained", "New misprints"),
+        rows,
+    )
+
+
+def changes_in_words(changed: Mapping[str, object]) -> str:
+    """Name changed conventions as a page does."""
+    return "; ".join(f"{name.replace('_', ' ')}: {option}" for name, option in changed.items())
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n} {what if n == 1 else f'{what}s'}"
+
+
+def _fold(name: str, count: str, items: Iterable[Html]) -> Html:
+    return element("details", element("summary", f"{name}: {count}"), element("ul", *items))
+
+
+def part_name(name: str, ledger: Ledger) -> str:
+    """Put the ledger's labels into a part's name: ``arm a, 12 patients``."""
+    for attribute, about_it in ledger.attributes.items():
+        for level in about_it.levels or ():
+            start = f"{attribute} {level}, "
+            if name.startswith(start):
+                said = in_words(Condition.from_mapping({attribute: level}), ledger)
+                return f"{said}, {name.removeprefix(start)}"
+    return name[:1].upper() + name[1:]
+
+
+def _named(ids: Sequence[str], ledger: Ledger) -> Html:
+    """Name a statement: as printed, leading to its entry, and what it is about."""
+    claim = ledger.claim(ids[0])
+    link = element("a", f"“{claim.printed}”", href=claim_link(claim.id), data_claim=claim.id)
+    return element("span", link, f" {about(claim, ledger)}")
+
+
+def _listed(statements: Iterable[Sequence[str]], ledger: Ledger) -> Html:
+    return element("ul", *(element("li", _named(ids, ledger)) for ids in statements))
+
+
+def _conflict(conflict: Json, ledger: Ledger) -> Html:
+    n = len(conflict["claims"])
+    solver = f"A solver proves that no patients meet {'it' if n == 1 else f'these {n} together'}."
+    doubt = "" if conflict["minimal"] else " Perhaps fewer of them suffice (not proven)."
+    moves = [f"Smallest change: {_change(change, ledger)}." for change in conflict["changes"]]
+    return element(
+        "li",
+        _listed(conflict["claims"], ledger),
+        element("p", (conflict["proof"] or solver) + doubt),
+        *(_histories(conflict, ledger) if conflict["histories"] else ()),
+        *(element("p", move) for move in moves),
+    )
+
+
+def _histories(conflict: Json, ledger: Ledger) -> Iterator[Html]:
+    """Yield the table of histories that the rates of a conflict leave."""
+    rows = []
+    for row in conflict["histories"]:
+        each = "; ".join(", ".join(map(str, ladder)) or "no event" for ladder in row["at_risk"])
+        printed = f"{ledger.claim(row['claim']).printed} of {row['patients']}"
+        rows.append((printed, str(row["number"]), each or "too many to list"))
+    yield simple("What each rate leaves by itself", ("Printed", "Histories", "At risk at each event"), rows)
+
+
+def _change(change: Json, ledger: Ledger) -> str:
+    claims = [ledger.claim(ids[0]) for ids in change["claims"]]
+    values = " and ".join(map(as_number, claims, change["instead"]))
+    instead = " and ".join(f"“{claim.printed}”" for claim in claims)
+    sure = "" if change["less_is_proven_impossible"] else " (whether less would do is not proven)"
+    return f"{values} instead of {instead}{sure}"
+
+
+def _repairs(part: Json, ledger: Ledger) -> Iterator[Html]:
+    for repair, change in zip(part["repairs"], part["repair_changes"], strict=True):
+        told = (element("p", f"Smallest change found: {_change(change, ledger)}."),) if change else ()
+        yield element("li", _listed(repair, ledger), *told)
+    for p in part["p_values"]:
+        values = ", ".join(f"{value:.3f}" for value in p["attainable"])
+        sure = "no others, proven" if p["all_proven"] else "whether there are others is not proven"
+        moves = [f"Room for it: {_change(change, ledger)}." for change in p["changes"]]
+        yield element(
+            "li",
+            _named(p["claims"], ledger),
+            element("p", f"The other numbers on its endpoint leave P = {values} ({sure})."),
+            *(element("p", move) for move in moves),
+        )
+
+
+def _reading(reading: Json, number: Mapping[str, int], groups: int) -> tuple[str, str, str, str]:
+    changed = changes_in_words(reading["changed"])
+    if not reading["fewest_is_enough"]:
+        return changed, f"{reading['fewest']} or more", "not known", "not known"
+    chosen: set[str] = set()
+    for part in reading["parts"]:
+        ways = [{ids[0] for ids in repair} for repair in part["repairs"]] or [set[str]()]
+        chosen |= min(ways, key=lambda ids: len(ids - number.keys()))
+    remain = {number[claim] for claim in chosen & number.keys()}
+    gone = [str(n) for n in range(1, groups + 1) if n not in remain]
+    return changed, str(reading["fewest"]), ", ".join(gone) or "none", str(len(chosen - number.keys()))
