@@ -53,7 +53,7 @@ CLAIMS: list[dict[str, Any]] = [
 ]
 
 
-def _ledger(claims: list[dict[str, Any]] = CLAIMS, **conventions: Any) -> Ledger:
+def made_up(claims: list[dict[str, Any]] = CLAIMS, **conventions: Any) -> Ledger:
     return Ledger.model_validate(_document(claims, **conventions))
 
 
@@ -71,7 +71,7 @@ def _document(claims: list[dict[str, Any]] = CLAIMS, **conventions: Any) -> dict
 
 @pytest.fixture(scope="module")
 def found() -> tuple[Audit, Readings]:
-    base = audit(_ledger(), settings=FAST)
+    base = audit(made_up(), settings=FAST)
     return base, readings(base, settings=FAST)
 
 
@@ -129,7 +129,7 @@ def test_several_processes_find_the_same(found: tuple[Audit, Readings]) -> None:
 
 
 def test_an_option_changes_what_it_says_and_nothing_else() -> None:
-    ledger = _ledger()
+    ledger = made_up()
     for name, option in alternatives(ledger)[0]:
         other, _, tests = under(ledger, FAST, [Alternative(name, option)])
         assert other.convention(name) == option
@@ -139,7 +139,7 @@ def test_an_option_changes_what_it_says_and_nothing_else() -> None:
         assert {n: c for n, c in other.conventions.items() if n != name} == {
             n: c for n, c in ledger.conventions.items() if n != name
         }
-    assert ledger == _ledger()
+    assert ledger == made_up()
 
 
 def test_a_time_by_name_is_followed() -> None:
@@ -148,7 +148,7 @@ def test_a_time_by_name_is_followed() -> None:
         "cycles": {"value": 4, "options": [4, 5]},
     }
     claims = [*CLAIMS, {"count": "4", "where": {"arm": "a"}, "at_risk": {"rfs": "landmark"}}]
-    known, unknown = alternatives(_ledger(claims, **conventions))
+    known, unknown = alternatives(made_up(claims, **conventions))
     assert Alternative("landmark", 2.0) in known
     assert Alternative("cycles", 5) in unknown
 
@@ -157,7 +157,7 @@ def test_with_ties_p_values_take_no_part() -> None:
     p_value = {"p_value": "0.5", "endpoint": "os", "groups": [{"arm": "a"}, {"arm": "b"}]}
     everybody = {"survival": "70%", "endpoint": "os", "month": 24, "where": {"arm": ["a", "b"]}}
     ties = {"ties": {"value": "distinct", "options": ["distinct", "allowed"]}}
-    base = audit(_ledger([*CLAIMS[:2], p_value, everybody], **ties), settings=FAST)
+    base = audit(made_up([*CLAIMS[:2], p_value, everybody], **ties), settings=FAST)
     (tied,) = (o.audit for o in readings(base, settings=FAST).tried if o.changed == (("ties", "allowed"),))
     assert "c2" not in base.left_out
     assert "c2" in tied.left_out
@@ -174,7 +174,7 @@ def test_a_proof_about_a_median_by_midpoint_asks_no_more_than_is_printed(
     median = estimators.median_survival(curve, rule="midpoint")
     printed = "not reached" if np.isinf(median) else f"{median:.1f}"
     claim = {"median_survival": printed, "endpoint": "os"}
-    ledger = _ledger([claim], median_rule={"value": "midpoint"}, ties={"value": "allowed"})
+    ledger = made_up([claim], median_rule={"value": "midpoint"}, ties={"value": "allowed"})
     for query in build(ledger, outer=True).queries:
         assert query.low <= curve.at(query.tick / 10) <= query.high
 
@@ -241,7 +241,7 @@ def test_no_proof_against_patients_who_exist(convention: str) -> None:
         claims = [{"count": "5", "where": {"arm": "a"}}]
         claims += [claim for name, (time, event) in patients.items() for claim in _printed(name, time, event)]
         ways = under(
-            _ledger(claims, contact=contact), FAST, [Alternative(name, convention) for name in changed]
+            made_up(claims, contact=contact), FAST, [Alternative(name, convention) for name in changed]
         )
         (part,) = (part for part in parts_of(ways.ledger) if part.statements)
         model = part.model(range(len(part.statements)), ways.settings)

@@ -28,7 +28,7 @@ __all__ = ["Reading", "Readings", "best", "in_words", "readings", "shown"]
 Tell = Callable[[str, float], None]
 Changed = tuple[Alternative, ...]
 HURRIED = 0.25
-"""Share of the time limit for each question: there are many readings, and most questions are answered soon."""
+"""Share of the time limit for each question, as there are many readings."""
 MOST_TOGETHER = 12
 """So many combinations of helpful changes are audited, those of most changes last."""
 

@@ -1,0 +1,73 @@
+"""An audit on a page. Oracle: a small audit whose conflicts and repairs are known by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from bs4 import BeautifulSoup
+
+from recohort import ledger as ledgers
+from recohort.exhibits.audit_page import conflict_lists, part_name, readings_table, repair_lists
+from recohort.exhibits.conflicts import to_json
+from recohort.ledger import Ledger
+from recohort.paths import LEDGER
+from recohort.solve.audit import audit
+from recohort.solve.instance import Settings
+from recohort.solve.readings import readings
+from test_readings import made_up
+
+FAST = Settings(seconds=5)
+
+
+@pytest.fixture(scope="module")
+def book() -> Ledger:
+    return made_up()
+
+
+@pytest.fixture(scope="module")
+def found(book: Ledger) -> Any:
+    base = audit(book, settings=FAST)
+    return to_json(base, readings(base, settings=FAST))
+
+
+def test_each_part_has_its_conflicts_with_links_to_their_claims(found: Any, book: Ledger) -> None:
+    soup = BeautifulSoup(str(conflict_lists(found, book)), "lxml")
+    folds = soup.find_all("details")
+    assert len(folds) == len(found["parts"])
+    for fold, part in zip(folds, found["parts"], strict=True):
+        assert len(fold.ul.find_all("li", recursive=False)) == len(part["conflicts"])
+        linked = {a["data-claim"] for a in fold.find_all("a")}
+        assert linked == {ids[0] for conflict in part["conflicts"] for ids in conflict["claims"]}
+        assert all(a["href"].endswith(f"#claim-{a['data-claim']}") for a in fold.find_all("a"))
+    text = soup.get_text(" ")
+    assert "is below one half there, so its median is 24 or less" in text
+    assert "16.67%, which does not round to 16 (cut off instead of rounded, it fits). 17 would agree" in text
+
+
+def test_how_far_the_numbers_of_a_repair_must_move(found: Any, book: Ledger) -> None:
+    """By hand: the median of arm a comes down to 24 at most, or its 40% up to 4/5 × 2/3."""
+    said = BeautifulSoup(str(repair_lists(found, book)), "lxml").get_text(" ")
+    assert "53.3% instead of “40%”" in said
+    assert "instead of “30 months”" in said
+
+
+def test_facts_that_other_conventions_explain(found: Any) -> None:
+    groups = [["c6"], ["c2", "c3"], ["c4", "c5"]]
+    table = BeautifulSoup(str(readings_table(found, groups)), "lxml")
+    rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")][1:]
+    assert ["rounding: truncated", "2", "1", "0"] in rows
+    assert ["events: relapse-only", "2", "3", "0"] in rows
+    assert ["survival test: gehan", "3", "none", "0"] in rows
+    assert [
+        "rate reading: three-years; events: relapse-only; rounding: truncated",
+        "0",
+        "1, 2, 3",
+        "0",
+    ] in rows
+
+
+def test_a_part_is_named_as_the_ledger_names_its_patients() -> None:
+    book = ledgers.load(LEDGER)
+    assert part_name("response nonresponder, 13 patients", book) == "NGS MRD non-responder, 13 patients"
+    assert part_name("tables", book) == "Tables"
