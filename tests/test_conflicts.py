@@ -140,6 +140,20 @@ def test_conflicts_that_a_hurried_oracle_left_too_large_are_made_minimal(seed: i
     assert hurried.repairs == before
 
 
+def test_after_the_last_question_nothing_more_is_proven() -> None:
+    """Of three conflicts of one, the two that there are questions for: two amendments at least."""
+    bad = [frozenset({k}) for k in range(3)]
+    explorer: Explorer[None] = Explorer(
+        4,
+        lambda kept, _: Verdict("infeasible") if any(b <= kept for b in bad) else Verdict("feasible", kept),
+        most=4,  # each is asked about twice: whether it is one, and for its evidence
+    )
+    found = explorer.explore([[0], [1], [2]])
+    assert set(found.conflicts) == {frozenset({0}), frozenset({1})}
+    assert explorer.calls == 4
+    assert (found.fewest, found.repairs, found.complete) == (2, {}, False)
+
+
 def test_supposed_conflicts_are_asked_about() -> None:
     bad = frozenset({0, 1})
     explorer: Explorer[None] = Explorer(

@@ -86,6 +86,8 @@ class Explorer(Generic[E]):
         Sets of statements known to hold together.
     tell : callable, optional
         Told in words what was found.
+    most : int, optional
+        After so many questions every further answer is "unknown".
     """
 
     def __init__(
@@ -94,7 +96,9 @@ class Explorer(Generic[E]):
         ask: Callable[[Set, bool], Verdict[E]],
         witnesses: Iterable[Set] = (),
         tell: Callable[[str], None] = lambda _: None,
+        most: int | None = None,
     ) -> None:
+        self._most = most
         self.everything = frozenset(range(n))
         self._ask, self._tell = ask, tell
         self._witnesses: list[Verdict[E]] = [Verdict("feasible", met) for met in witnesses]
@@ -202,7 +206,7 @@ class Explorer(Generic[E]):
         for conflict, proof in self.findings.conflicts.items():
             if conflict <= kept:
                 return Verdict("infeasible", evidence=proof)
-        if kept in self._unknown:
+        if kept in self._unknown or (self._most is not None and self.calls >= self._most):
             return Verdict("unknown")
         self.calls += 1
         verdict = self._ask(kept, quick)

@@ -34,6 +34,8 @@ QUICK = 0.05
 """Share of the time limit for a question on which no proof rests."""
 HURRIED = 0.25
 """And for how far all numbers of a repair must move, a question asked many times over."""
+MOST_QUESTIONS = 30
+"""So many are asked of a part under other conventions; what is then open is called not known."""
 APART = 1e-4
 """Values of a test statistic closer to each other than this are taken as one."""
 MOST_VALUES = 20
@@ -92,7 +94,7 @@ def audit_again(
     settings, cohorts
         As for :func:`audit_part`.
     """
-    explorer = _explorer(part, settings, cohorts)
+    explorer = _explorer(part, settings, cohorts, MOST_QUESTIONS)
     place = {s.ids: k for k, s in enumerate(part.statements)}
     before = [[like.statements[k].ids for k in conflict] for conflict in like.conflicts]
     explorer.suppose(frozenset(place[ids] for ids in some) for some in before if place.keys() >= set(some))
@@ -100,7 +102,9 @@ def audit_again(
     return finding(part.name, part.statements, explorer)
 
 
-def _explorer(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame]) -> Explorer[pd.DataFrame]:
+def _explorer(
+    part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame], most: int | None = None
+) -> Explorer[pd.DataFrame]:
     """Return an explorer whose oracle is the order model, and the checker for what it finds."""
     chosen = part.statements
     ledger = part.problem.ledger.with_claims(c for s in chosen for c in s.claims)
@@ -118,7 +122,7 @@ def _explorer(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame]) -
         met = frozenset(k for k, s in enumerate(chosen) if s.ids <= ids)
         return Verdict("feasible", met, cohort) if kept <= met else Verdict("unknown")
 
-    return Explorer(len(chosen), ask, known(chosen, cohorts, ledger))
+    return Explorer(len(chosen), ask, known(chosen, cohorts, ledger), most=most)
 
 
 def _changes(
