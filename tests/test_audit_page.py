@@ -36,7 +36,7 @@ def test_each_part_has_its_conflicts_with_links_to_their_claims(found: Any, book
     folds = soup.find_all("details")
     assert len(folds) == len(found["parts"])
     for fold, part in zip(folds, found["parts"], strict=True):
-        assert len(fold.ul.find_all("li", recursive=False)) == len(part["conflicts"])
+        assert len(fold.ol.find_all("li", recursive=False)) == len(part["conflicts"])
         linked = {a["data-claim"] for a in fold.find_all("a")}
         assert linked == {ids[0] for conflict in part["conflicts"] for ids in conflict["claims"]}
         assert all(a["href"].endswith(f"#claim-{a['data-claim']}") for a in fold.find_all("a"))

@@ -76,7 +76,7 @@ def _number(n: int, what: str) -> str:
 
 
 def _fold(name: str, count: str, items: Iterable[Html]) -> Html:
-    return element("details", element("summary", f"{name}: {count}"), element("ul", *items))
+    return element("details", element("summary", f"{name}: {count}"), element("ol", *items))
 
 
 def part_name(name: str, ledger: Ledger) -> str:
