@@ -291,7 +291,7 @@ def first_step(parts: Sequence[Part], ledger: Ledger) -> str:
     *others, last = map(str, out[k])
     lights = f"lights {', '.join(others)} and {last} go out" if others else f"light {last} goes out"
     what = _what(claim, ledger, _common(part, ledger))
-    return f"Under “{_part_name(part.name, ledger)}” turn off “{claim.printed}” ({what}): {lights}."
+    return f"Under “{part_name(part.name, ledger)}” turn off “{claim.printed}” ({what}): {lights}."
 
 
 def _link(claim: Claim) -> Html:
