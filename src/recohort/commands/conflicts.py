@@ -32,6 +32,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Find claims that cannot hold together as printed, and the fewest that must be amended."""
     from recohort import ledger as ledgers
+    from recohort.ledger_checks import suggest
 
     if options.out:
         check_writable(options.out, options.ledger, *filter(None, [options.cohort]))
@@ -40,7 +41,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--conventions goes with a whole audit: leave out --only")
     unknown = sorted(set(options.only) - {claim.id for claim in ledger.claims})
     if unknown:
-        raise InputError(f"{shown(options.ledger)}: no claim has the id {unknown[0][:60]!r}")
+        near = suggest(unknown[0], [claim.id for claim in ledger.claims])
+        raise InputError(f"{shown(options.ledger)}: no claim has the id {unknown[0][:60]!r}; {near}")
 
     from recohort import cohort, terminal
     from recohort.exhibits import conflicts

@@ -218,13 +218,21 @@ def as_number(claim: Claim, value: float) -> str:
 
 def _whole(audit: Audit) -> Iterator[str]:
     n = audit.fewest
-    yield f"At least {n} {_plural('statement', n)} must be amended (proven, given the printed group sizes)."
+    given = f"given the printed group sizes{_times(audit)}"
+    yield f"At least {n} {_plural('statement', n)} must be amended (proven, {given})."
     if audit.amended is not None:
         enough = "so no fewer will do" if audit.reached else "whether fewer would do is not proven"
         yield f"The cohort amends {len(audit.amended)} claims, repeats counted; {enough}."
     if audit.left_out:
         tried = "met by the cohort" if audit.reached else "not tried"
         yield f"Part of no proof, {tried}: {', '.join(audit.left_out)}"
+
+
+def _times(audit: Audit) -> str:
+    """Say what a proof takes for granted of times."""
+    if audit.ledger.convention("ties") != "distinct" or not audit.ledger.endpoints:
+        return ""
+    return ", distinct times, and none exactly at a month for which a rate is printed"
 
 
 def _say(statement: Statement) -> str:
