@@ -35,6 +35,12 @@ claims:
 """A ledger of two arms that many orders of events meet, quickly found."""
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Print as into a file, also where tests run side by side in processes that have a terminal's width."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture(scope="session")
 def small_ledger() -> Ledger:
     return load(SMALL_LEDGER)
