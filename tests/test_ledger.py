@@ -84,7 +84,6 @@ def test_a_ledger_cannot_be_changed_by_accident(small_ledger: Ledger) -> None:
         ({"age": "<18"}, None),
         ({"age": "<=18"}, {"stage": {1, 2, 3}}),
     ],
-    ids=str,
 )
 def test_what_a_condition_leaves(where: dict[str, object], allows, small_ledger: Ledger) -> None:
     allowed = allowed_levels(small_ledger, Condition.from_mapping(where))
