@@ -98,7 +98,11 @@
   }
 
   function show(link, data) {
-    if (state === "leaving") { waiting = function () { show(link, data); }; return; }
+    // "close" is told a little after closing: until then the entry of the last dialog is still to be left
+    if (state === "leaving" || (state === "open" && !dialog.open)) {
+      waiting = function () { show(link, data); };
+      return;
+    }
     var id = link.dataset.claim;
     var claim = data.claims[id];
     var close = make("button", "Close", { type: "button" });
