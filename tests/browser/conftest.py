@@ -96,6 +96,14 @@ def visit(browser: Browser) -> Iterator[Any]:
     context.close()
 
 
+def read_from_disk(visit: Any, page: Path) -> Iterator[Any]:
+    """Yield a page opened from disk; then nothing must have gone wrong, nor been asked of another host."""
+    seen = visit(page.as_uri(), BUILT.as_uri())
+    yield seen.page
+    assert not seen.faults
+    assert not seen.outside
+
+
 def shot(name: str, width: str, mode: str) -> Path:
     """Return where the screenshot of a page is kept."""
     return SCREENSHOTS / f"{name.removesuffix('.html').replace('/', '-')}-{width}-{mode}.png"

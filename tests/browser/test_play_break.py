@@ -13,7 +13,7 @@ from recohort import paths
 from recohort.exhibits.switches import Part, Set, presets, read_parts, survival_first, whole
 from recohort.ledger import load
 
-from .conftest import BUILT
+from .conftest import BUILT, read_from_disk
 
 pytestmark = pytest.mark.browser
 
@@ -59,10 +59,7 @@ CASES = cases()
 
 @pytest.fixture
 def page(visit: Any) -> Any:
-    seen = visit(PAGE.as_uri(), BUILT.as_uri())
-    yield seen.page
-    assert not seen.faults
-    assert not seen.outside
+    yield from read_from_disk(visit, PAGE)
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from recohort.exhibits.curves import PanelData, panel_data, pooled, risk_table, 
 from recohort.exhibits.numbers import p_number, percent, times
 from recohort.paths import ENSEMBLE
 
-from .conftest import BUILT
+from .conftest import BUILT, read_from_disk
 
 pytestmark = pytest.mark.browser
 
@@ -65,10 +65,7 @@ def expected(data: PanelData) -> list[str]:
 
 @pytest.fixture
 def page(visit: Any) -> Any:
-    seen = visit(PAGE.as_uri(), BUILT.as_uri())
-    yield seen.page
-    assert not seen.faults
-    assert not seen.outside
+    yield from read_from_disk(visit, PAGE)
 
 
 @pytest.mark.parametrize("place", [1, 37, 80])

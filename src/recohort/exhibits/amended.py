@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recohort.exhibits.cells import Cell
+from recohort.exhibits.numbers import counted
 from recohort.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -79,10 +80,10 @@ def reconciled(parts: Sequence[Part], cells: Mapping[str, Cell], fewest: int) ->
     lights = sum(len(part.conflicts) for part in parts)
     enough = "and no fewer would do" if found.statements == fewest else f"at least {fewest} would be needed"
     return (
-        f"{_count(found.places, 'printed place')} not taken as printed are "
-        f"{_count(found.statements, 'statement')} (a number printed again elsewhere is the same statement), "
-        f"{enough}; these come from {_count(len(found.facts), 'fact')} (one slip in several rows is one "
-        f"fact). The {_count(lights, 'light')} of “Break the paper” are conflicts among statements: sets "
+        f"{counted(found.places, 'printed place')} not taken as printed are "
+        f"{counted(found.statements, 'statement')} (a number printed again elsewhere is the same statement), "
+        f"{enough}; these come from {counted(len(found.facts), 'fact')} (one slip in several rows is one "
+        f"fact). The {counted(lights, 'light')} of “Break the paper” are conflicts among statements: sets "
         "that cannot all be true. A statement may stand in several of them."
     )
 
@@ -90,16 +91,10 @@ def reconciled(parts: Sequence[Part], cells: Mapping[str, Cell], fewest: int) ->
 def kinds_in_words(names: Collection[str], ledger: Ledger) -> str:
     """Say of what kind some claims are: ``2 survival rates, 1 P value and 3 counts or percentages``."""
     kinds = [KINDS.get(ledger.claim(name).kind, OTHER_KIND) for name in names]
-    said = [_count(kinds.count(kind), kind) for kind in (*KINDS.values(), OTHER_KIND) if kind in kinds]
+    said = [counted(kinds.count(kind), kind) for kind in (*KINDS.values(), OTHER_KIND) if kind in kinds]
     return f"{', '.join(said[:-1])} and {said[-1]}" if len(said) > 1 else "".join(said)
 
 
 def weighty(name: str, ledger: Ledger) -> bool:
     """Whether a claim is a survival result or a P value, not a count or a percentage of patients."""
     return ledger.claim(name).kind in KINDS
-
-
-def _count(number: int, noun: str) -> str:
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {' or '.join(f'{word}s' for word in noun.split(' or '))}"

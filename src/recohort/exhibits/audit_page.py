@@ -8,6 +8,7 @@ from typing import Any
 from recohort.conditions import Condition
 from recohort.exhibits.conflicts import as_number
 from recohort.exhibits.markup import Html, claim_link, element
+from recohort.exhibits.numbers import counted
 from recohort.exhibits.reference import about, in_words
 from recohort.exhibits.tables import simple
 from recohort.ledger import Ledger
@@ -24,7 +25,7 @@ def conflict_lists(found: Json, ledger: Ledger) -> Html:
         *(
             _fold(
                 part_name(part["name"], ledger),
-                _number(len(part["conflicts"]), "conflict"),
+                counted(len(part["conflicts"]), "conflict"),
                 (_conflict(conflict, ledger) for conflict in part["conflicts"]),
             )
             for part in found["parts"]
@@ -39,7 +40,7 @@ def repair_lists(found: Json, ledger: Ledger) -> Html:
         "div",
         *(
             _fold(
-                part_name(part["name"], ledger), _number(len(part["repairs"]), "way"), _repairs(part, ledger)
+                part_name(part["name"], ledger), counted(len(part["repairs"]), "way"), _repairs(part, ledger)
             )
             for part in found["parts"]
         ),
@@ -69,10 +70,6 @@ def readings_table(found: Json, groups: Sequence[Iterable[str]]) -> Html:
 def changes_in_words(changed: Mapping[str, object]) -> str:
     """Name changed conventions as a page does."""
     return "; ".join(f"{name.replace('_', ' ')}: {option}" for name, option in changed.items())
-
-
-def _number(n: int, what: str) -> str:
-    return f"{n} {what if n == 1 else f'{what}s'}"
 
 
 def _fold(name: str, count: str, items: Iterable[Html]) -> Html:

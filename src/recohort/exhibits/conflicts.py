@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from recohort.exhibits.numbers import counted
 from recohort.exhibits.proofs import Remaining, proof, remaining
 from recohort.solve.readings import best, in_words, shown
 
@@ -150,7 +151,7 @@ def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:
     for finding in audit.findings:
         number = len(finding.conflicts)
         head = f"{finding.name}: {len(finding.statements)} statements"
-        yield f"{head}, {number} {_plural('conflict', number)}"
+        yield f"{head}, {counted(number, 'conflict')}"
         for conflict, minimal, changes in _conflicts(finding):
             size = "" if minimal else " (perhaps fewer of them)"
             yield f"  cannot all hold{size}:"
@@ -189,7 +190,7 @@ def _readings(base: Audit, others: Readings) -> Iterator[str]:
         for finding in one.audit.findings:
             if finding.repairs and finding.fewest:
                 more = len(finding.repairs) - 1
-                also = f" (or {more} other {_plural('repair', more)})" if more else ""
+                also = f" (or {counted(more, 'other repair')})" if more else ""
                 names = " + ".join(finding.statements[k].claims[0].id for k in finding.repairs[0])
                 yield f"    {finding.name}: {names}{also}"
     chosen = best(base, others)
@@ -219,7 +220,7 @@ def as_number(claim: Claim, value: float) -> str:
 def _whole(audit: Audit) -> Iterator[str]:
     n = audit.fewest
     given = f"given the printed group sizes{_times(audit)}"
-    yield f"At least {n} {_plural('statement', n)} must be amended (proven, {given})."
+    yield f"At least {counted(n, 'statement')} must be amended (proven, {given})."
     if audit.amended is not None:
         enough = "so no fewer will do" if audit.reached else "whether fewer would do is not proven"
         yield f"The cohort amends {len(audit.amended)} claims, repeats counted; {enough}."
@@ -237,9 +238,5 @@ def _times(audit: Audit) -> str:
 
 def _say(statement: Statement) -> str:
     first, *others = statement.claims
-    places = f" (and {len(others)} {_plural('repeat', len(others))})" if others else ""
+    places = f" (and {counted(len(others), 'repeat')})" if others else ""
     return f"{first.id} “{first.printed}”{places}"
-
-
-def _plural(word: str, n: int) -> str:
-    return word if n == 1 else f"{word}s"

@@ -39,10 +39,14 @@ class Part:
     counts: tuple[Count, ...]
 
     @cached_property
+    def _everybody(self) -> Instance:
+        """All patients of the study, for the counts alone."""
+        return Instance(self.problem, (True,) * len(self.kinds), counts=self.counts)
+
+    @cached_property
     def size(self) -> int:
         """How many patients there are, or can be at most."""
-        whole = Instance(self.problem, (True,) * len(self.kinds), counts=self.counts)
-        return whole.most(np.array(self.kinds, bool))
+        return self._everybody.most(np.array(self.kinds, bool))
 
     @cached_property
     def name(self) -> str:
@@ -65,8 +69,8 @@ class Part:
             same = (d.size for d in at_landmark if d.curve.population == demand.curve.population)
             return next(same, None)
         inside = self.problem.members(demand.curve)
-        whole = Instance(self.problem, (True,) * len(self.kinds), counts=self.counts)
-        most, least = whole.most(inside), self.problem.ledger.study.patients - whole.most(~inside)
+        most = self._everybody.most(inside)
+        least = self.problem.ledger.study.patients - self._everybody.most(~inside)
         return most if most == least else None
 
     def without_tests(self) -> Part:

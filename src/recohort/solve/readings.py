@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -102,7 +102,8 @@ def readings(
     settings = settings or Settings()
     settings = dataclasses.replace(settings, seconds=settings.seconds * HURRIED)
     known, unknown = alternatives(base.ledger)
-    again = partial(_audit_under, base, settings, tuple(cohorts))
+    before = {part.name: part for part in audited_parts(base.ledger, base.findings[0])}
+    again = partial(_audit_under, base, before, settings, tuple(cohorts))
     alone = _all(again, [(one,) for one in known], jobs, lambda what, share: tell(what, 0.7 * share))
     helpful = [one.changed[0] for one in alone if shown(one.audit) and one.audit.fewest < base.fewest]
     together = list(itertools.islice(_together(helpful), MOST_TOGETHER))
@@ -140,11 +141,14 @@ def in_words(changed: Iterable[Alternative]) -> str:
 
 
 def _audit_under(
-    base: Audit, settings: Settings, cohorts: tuple[pd.DataFrame, ...], changed: Changed
+    base: Audit,
+    before: Mapping[str, Part],
+    settings: Settings,
+    cohorts: tuple[pd.DataFrame, ...],
+    changed: Changed,
 ) -> Audit:
     """Audit under changed conventions, as far as they touch what was asked before."""
     ledger, other, tests = under(base.ledger, settings, changed)
-    before = {part.name: part for part in audited_parts(base.ledger, base.findings[0])}
     found = {finding.name: finding for finding in base.findings}
     findings = [audit_tables(ledger, cohorts)]
     for part in audited_parts(ledger, findings[0]):
