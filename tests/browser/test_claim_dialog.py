@@ -111,6 +111,7 @@ def test_it_is_named_by_what_the_number_is(served: str, visit: Any) -> None:
 def test_a_reproduced_number_opens_it_too(served: str, visit: Any) -> None:
     page = visit(f"{served}/{TABLE_1}", served).page
     page.locator("a.number[data-claim='table1.ecog.0']").click()
+    page.get_by_role("dialog").wait_for()  # the patients are loaded only now
     assert page.get_by_role("dialog").is_visible()
 
 
