@@ -54,10 +54,10 @@ CLAIMS: list[dict[str, Any]] = [
 
 
 def made_up(claims: list[dict[str, Any]] = CLAIMS, **conventions: Any) -> Ledger:
-    return Ledger.model_validate(_document(claims, **conventions))
+    return Ledger.model_validate(document(claims, **conventions))
 
 
-def _document(claims: list[dict[str, Any]] = CLAIMS, **conventions: Any) -> dict[str, Any]:
+def document(claims: list[dict[str, Any]] = CLAIMS, **conventions: Any) -> dict[str, Any]:
     return {
         "study": {"title": "made up", "patients": 12,
                   "time": {"unit": "months", "resolution": 0.1, "min": 0.1, "max": 89.9}},
@@ -181,7 +181,7 @@ def test_a_proof_about_a_median_by_midpoint_asks_no_more_than_is_printed(
 
 def test_the_command_says_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file, out = tmp_path / "ledger.yaml", tmp_path / "conflicts.json"
-    file.write_text(yaml.safe_dump(_document(), sort_keys=False))
+    file.write_text(yaml.safe_dump(document(), sort_keys=False))
     asked = ["conflicts", "--ledger", str(file), "--seconds", "5", "--out", str(out)]
     assert main([*asked, "--conventions", "--jobs", "1"]) == 1
     said = capsys.readouterr().out
@@ -200,7 +200,7 @@ def test_an_effect_of_an_option_that_is_none_gets_one_line(
 ) -> None:
     file = tmp_path / "ledger.yaml"
     wrong = CONVENTIONS["rate_reading"] | {"amounts_to": {"thre-years": {"months": {24: 36}}}}
-    file.write_text(yaml.safe_dump(_document(rate_reading=wrong)))
+    file.write_text(yaml.safe_dump(document(rate_reading=wrong)))
     assert main(["conflicts", "--ledger", str(file)]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1

@@ -109,7 +109,14 @@ def _conflict(conflict: Json, ledger: Ledger) -> Html:
         element("p", (conflict["proof"] or solver) + doubt),
         *(_histories(conflict, ledger) if conflict["histories"] else ()),
         *(element("p", move) for move in moves),
+        _again(conflict),
     )
+
+
+def _again(conflict: Json) -> Html:
+    """Give the line that puts a conflict to the solver again, in a box that can be copied from."""
+    line = " ".join(["recohort conflicts --only", *(ids[0] for ids in conflict["claims"])])
+    return element("div", element("pre", line), class_="highlight again")
 
 
 def _histories(conflict: Json, ledger: Ledger) -> Iterator[Html]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from recohort.exhibits.numbers import counted
+from recohort.exhibits.numbers import counted, rounded
 from recohort.exhibits.proofs import Remaining, proof, remaining
 from recohort.solve.readings import best, in_words, shown
 
@@ -212,9 +212,9 @@ def _moves(finding: Finding, changes: Iterable[Change]) -> Iterator[str]:
 
 
 def as_number(claim: Claim, value: float) -> str:
-    """Write what a claim might say instead, one digit finer than it is printed."""
+    """Write what a claim might say instead, with as many decimals as it is printed with."""
     number = claim.numbers[0]
-    return f"{value:.{number.decimals + 1}f}" + ("%" if number.part == "rate" else "")
+    return rounded(value, number.decimals) + ("%" if number.part == "rate" else "")
 
 
 def _whole(audit: Audit) -> Iterator[str]:
