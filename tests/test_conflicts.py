@@ -74,6 +74,22 @@ def test_rate_below_half_before_the_median() -> None:
     assert part.repair_changes == (rate, median)
 
 
+def test_where_times_may_be_tied_no_proof_counts_the_steps_of_time() -> None:
+    """By hand: of four one dies at 3 and two die at 4: 75%, then 25%; P values of tied times are left out."""
+    rates = (("75%", 3, "a"), ("25%", 4, "a"), ("50%", 4, ["a", "b"]))
+    document = _document([
+        {"count": "4", "where": {"arm": "a"}},
+        *({"survival": s, "endpoint": "os", "month": m, "where": {"arm": arm}} for s, m, arm in rates),
+        {"p_value": "0.99", "endpoint": "os", "groups": [{"arm": "a"}, {"arm": "b"}]},
+    ])  # fmt: skip
+    document["study"]["time"] = {"unit": "months", "resolution": 1, "min": 1, "max": 10}
+    assert _conflicts(audit(Ledger.model_validate(document), settings=FAST))  # one step, two deaths
+    document["conventions"] = {"ties": {"value": "allowed"}}
+    found = audit(Ledger.model_validate(document), settings=FAST)
+    assert not _conflicts(found)
+    assert found.left_out == ("c4",)
+
+
 def test_nobody_died_yet_somebody_did() -> None:
     rates = [{"survival": s, "endpoint": e, "month": 24, "where": {"arm": "a"}}
              for s, e in (("100%", "rfs"), ("80%", "os"))]  # fmt: skip

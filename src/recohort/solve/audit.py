@@ -121,6 +121,11 @@ def audited_parts(printed: Ledger, tables: Finding, only: Collection[str] = ()) 
         Counts that conflict are not relied on.
     only : collection of str
         Ids of claims: keep to these, P values among them.
+
+    Notes
+    -----
+    Orders are modelled without ties. Of tied times only rank tests take notice: a tie can be broken, events
+    first, without a change to any curve. So P values take part only where times are distinct.
     """
     if not printed.endpoints:
         return ()
@@ -135,6 +140,8 @@ def audited_parts(printed: Ledger, tables: Finding, only: Collection[str] = ()) 
             )
         else:
             mine = part if part.size <= MOST_WITH_TESTS else part.without_tests()
+        if not part.problem.distinct:
+            mine = mine.without_tests()
         if mine.statements:
             parts.append(mine)
     return tuple(parts)

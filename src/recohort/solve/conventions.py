@@ -27,14 +27,10 @@ class Conventions(NamedTuple):
     ----------
     ledger : Ledger
     settings : Settings
-    tests : bool
-        Whether P values can take part: orders are modelled without ties, and of tied times only rank
-        tests take notice (a tie can be broken, events first, without a change to any curve).
     """
 
     ledger: Ledger
     settings: Settings
-    tests: bool = True
 
 
 def alternatives(ledger: Ledger) -> tuple[tuple[Alternative, ...], tuple[Alternative, ...]]:
@@ -77,7 +73,7 @@ def under(ledger: Ledger, settings: Settings, changed: Iterable[Alternative]) ->
     changed : iterable of Alternative
         Of those that :func:`alternatives` says can be followed.
     """
-    conventions, tests = dict(ledger.conventions), True
+    conventions = dict(ledger.conventions)
     months: dict[float, float] = {}
     for name, option in changed:
         convention = conventions[name]
@@ -90,9 +86,6 @@ def under(ledger: Ledger, settings: Settings, changed: Iterable[Alternative]) ->
                 settings = dataclasses.replace(settings, one_contact=effect.one_last_contact)
         elif name == "survival_test":
             settings = dataclasses.replace(settings, test=str(option))
-        elif name == "ties":
-            tests = option == "distinct"
-            settings = dataclasses.replace(settings, grid=tests)
     other = ledger.changed(conventions=conventions)
     claims = [
         claim
@@ -100,4 +93,4 @@ def under(ledger: Ledger, settings: Settings, changed: Iterable[Alternative]) ->
         else claim.model_copy(update={"month": months[other.month(claim.month)]})
         for claim in other.claims
     ]
-    return Conventions(other.with_claims(claims), settings, tests)
+    return Conventions(other.with_claims(claims), settings)

@@ -163,8 +163,6 @@ class Settings:
         if not, it censors the inner endpoint.
     one_contact : bool
         Whether both endpoints end at one date of last contact.
-    grid : bool
-        Whether distinct times on the ledger's grid limit how many can leave between two marks.
     """
 
     seconds: float = 60.0
@@ -173,7 +171,6 @@ class Settings:
     test: str = "log-rank"
     inner_counts_outer: bool = True
     one_contact: bool = True
-    grid: bool = True
 
 
 def landmark_tick(problem: Problem, curve: Curve) -> int:

@@ -119,7 +119,8 @@ def relaxations(
             yield Relaxation(
                 name, Instance.of(problem, tuple(part.tolist()), demands, counts), whole, seconds * effort
             )
-    for test in (d for d in every if isinstance(d, Test) and curve in (d.a, d.b)):
+    tests = [d for d in every if isinstance(d, Test) and curve in (d.a, d.b)]
+    for test in tests if problem.distinct else ():  # a tie changes no curve, but a test
         pair = problem.members(test.a) | problem.members(test.b)
         near = [d for d in every if curves_of(d)[0].endpoint == curve.endpoint and problem.within(d, pair)]
         instance = Instance.of(problem, tuple(pair.tolist()), near, counts)

@@ -43,7 +43,7 @@ class OrderModel(Slots):
             self.model.add(self.members(size.curve) == size.size)
         for curve in {c for d in instance.demands[: -len(instance.sizes) or None] for c in curves_of(d)}:
             self.model.add(self.members(curve) >= 1)  # of nobody, nothing can be printed
-        if self.settings.grid:
+        if instance.problem.distinct:
             self._keep_to_grid()
 
     def _query(self, query: Query) -> None:

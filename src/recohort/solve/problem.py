@@ -145,6 +145,11 @@ class Problem:
             [index.get(self.ledger.endpoints[name].not_after or "", -1) for name in self.endpoints], np.int64
         )
 
+    @property
+    def distinct(self) -> bool:
+        """Whether no two patients share a time."""
+        return self.ledger.convention("ties") == "distinct"
+
     def demands(self) -> Iterator[Demand]:
         """All demands."""
         yield from self.queries

@@ -148,17 +148,16 @@ def _audit_under(
     changed: Changed,
 ) -> Audit:
     """Audit under changed conventions, as far as they touch what was asked before."""
-    ledger, other, tests = under(base.ledger, settings, changed)
+    ledger, other = under(base.ledger, settings, changed)
     found = {finding.name: finding for finding in base.findings}
     findings = [audit_tables(ledger, cohorts)]
     for part in audited_parts(ledger, findings[0]):
-        now = part if tests else part.without_tests()
         if part.name not in before:
-            findings.append(audit_part(now, other, cohorts))
-        elif _question(now, other) == _question(before[part.name], settings):
+            findings.append(audit_part(part, other, cohorts))
+        elif _question(part, other) == _question(before[part.name], settings):
             findings.append(found[part.name])
         else:
-            findings.append(audit_again(now, found[part.name], other, cohorts))
+            findings.append(audit_again(part, found[part.name], other, cohorts))
     return join(ledger, findings, cohorts, settings.seconds)
 
 
@@ -167,4 +166,5 @@ def _question(part: Part, settings: Settings) -> tuple[object, ...]:
     statements = tuple((s.ids, s.demands) for s in part.statements)
     if not any(isinstance(s.demands[0], Test) for s in part.statements):
         settings = dataclasses.replace(settings, test=Settings().test)
-    return statements, part.kinds, part.counts, tuple(part.problem.forbidden_ticks.tolist()), settings
+    times = (part.problem.distinct, *part.problem.forbidden_ticks.tolist())
+    return statements, part.kinds, part.counts, times, settings
