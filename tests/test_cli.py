@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -14,7 +15,8 @@ from recohort import check, paths
 from recohort.cli import COMMANDS, main
 from recohort.cohort import SOURCE
 from recohort.solve.problem import UnsupportedClaim
-from recohort.solve.reconstruct import Unsatisfiable
+from recohort.solve.reconstruct import Budget, Unsatisfiable
+from recohort.terminal import progress
 
 FIXTURES = Path(__file__).with_name("fixtures")
 SMALL_LEDGER, SMALL_COHORT = FIXTURES / "small_ledger.yaml", FIXTURES / "small_cohort.csv"
@@ -240,6 +242,59 @@ def test_claims_that_cannot_be_met_are_named(proven: bool, says: str, tmp_path: 
     assert [claim["claim"] for claim in content["missed"]] == ["fig1.pfs.p", "fig1.os.p"]
     assert content["missed"][0]["printed"] == "0.24"
     assert out.read_text() == "as it was"
+
+
+def test_a_failed_search_says_where_a_proof_may_be_had(tmp_path: Path, capsys, solver) -> None:
+    solver(Unsatisfiable(["fig1.pfs.p"], proven=False))
+    assert main(solve(tmp_path / "cohort.csv")) == 1
+    *_, ledger = capsys.readouterr().out.split("To look for a proof: recohort conflicts --ledger ")
+    assert Path(ledger.strip()).resolve() == SMALL_LEDGER
+
+
+def test_a_clash_is_proven_before_the_search(tmp_path: Path, capsys) -> None:
+    """Of seven, 43% and 54% of one curve at one time."""
+    text = SMALL_LEDGER.read_text(encoding="utf-8")
+    again = (
+        'claims:\n  - {id: again, at: text, survival: "54%", endpoint: pfs, month: 24, where: {arm: active}}'
+    )
+    file = tmp_path / "ledger.yaml"
+    file.write_text(text.replace("claims:", again, 1), encoding="utf-8")
+    out = tmp_path / "cohort.csv"
+    assert main(["solve", f"--out={out}", f"--ledger={file}"]) == 1
+    said = capsys.readouterr().out
+    assert "these claims cannot all hold (proven)" in said
+    assert "Taken for granted: the printed group sizes, distinct times" in said
+    assert "again" in said
+    assert "fig1.pfs.active.2y" in said
+    assert "fig1.pfs.control.2y" not in said
+    assert not out.exists()
+    assert main(["sample", "-n", "1", f"--out={out}", f"--ledger={file}"]) == 1
+    assert "cannot all hold (proven)" in capsys.readouterr().out
+
+
+def test_the_help_of_solve_says_what_ends_the_search(capsys) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["solve", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"after {Budget().rounds} tries" in said
+    assert f"up to {Budget().rounds_per_part} starts" in said
+    assert "no limit in seconds" in said
+
+
+def test_without_a_terminal_a_line_says_now_and_then_what_is_being_done(capsys, monkeypatch) -> None:
+    monkeypatch.setattr("recohort.terminal.EVERY", 0.05)
+    with progress() as tell:
+        tell("thinking", 0.1)
+        time.sleep(0.4)
+        tell("checking", 0.9)
+        time.sleep(0.2)
+    out, err = capsys.readouterr()
+    assert out == ""
+    what = [line.split(": ")[1] for line in err.splitlines()]
+    assert list(dict.fromkeys(what)) == ["thinking", "checking"]
+    assert len(what) < 13
+    time.sleep(0.15)
+    assert capsys.readouterr().err == ""
 
 
 def interrupted_import() -> ImportError:

@@ -120,7 +120,17 @@ def test_counts_that_exclude_each_other_are_named_and_proven() -> None:
     assert set(caught.value.claims) == {"n.a", "n.a.again"}
 
 
-def test_rates_that_exclude_each_other_are_named_but_not_called_proven() -> None:
+def test_rates_that_exclude_each_other_are_named_and_proven_before_the_search() -> None:
+    impossible = toy({"id": "os.a.again", "at": "abstract", "survival": "50%", "endpoint": "os", "month": 12,
+                      "where": {"arm": "a"}})  # fmt: skip
+    with pytest.raises(Unsatisfiable) as caught:
+        reconstruct(impossible, 1, progress=lambda what, _share: pytest.fail(what) if "try" in what else None)
+    assert caught.value.proven
+    assert set(caught.value.claims) == {"os.a", "os.a.again"}
+
+
+def test_what_only_the_search_could_not_meet_is_not_called_proven(monkeypatch) -> None:
+    monkeypatch.setattr("recohort.solve.reconstruct.clash", lambda _ledger: ())
     impossible = toy({"id": "os.a.again", "at": "abstract", "survival": "50%", "endpoint": "os", "month": 12,
                       "where": {"arm": "a"}})  # fmt: skip
     with pytest.raises(Unsatisfiable) as caught:

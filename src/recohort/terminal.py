@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from math import isfinite
 from typing import TYPE_CHECKING, NoReturn
@@ -32,6 +34,8 @@ STYLES = {
 }
 WIDTH_OF_A_FILE = 120
 """Columns when the output is no terminal and COLUMNS does not say otherwise."""
+EVERY = 30.0
+"""Seconds between lines of progress when the output is no terminal."""
 
 
 class _Console(Console):
@@ -126,7 +130,7 @@ def _number(number: float, kind: str) -> str:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str, float], None]]:
-    """Show a bar on stderr while work goes on; nothing where stderr is no terminal.
+    """Show on stderr that work goes on: a bar, or a line every `EVERY` seconds where that is no terminal.
 
     Yields
     ------
@@ -141,4 +145,22 @@ def progress() -> Iterator[Callable[[str, float], None]]:
         def tell(what: str, share: float) -> None:
             bar.update(task, description=what, completed=share)
 
-        yield tell
+        if console.is_terminal:
+            yield tell
+            return
+        done = threading.Event()
+        lines = threading.Thread(target=_say_now_and_then, args=(bar, done), daemon=True)
+        lines.start()
+        try:
+            yield tell
+        finally:
+            done.set()
+            lines.join()
+
+
+def _say_now_and_then(bar: Progress, done: threading.Event) -> None:
+    """Print what a bar would show, until the work is done."""
+    start = time.monotonic()
+    while not done.wait(EVERY):
+        (task,) = bar.tasks
+        print(f"{time.monotonic() - start:.0f} s: {task.description}", file=sys.stderr, flush=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recohort import paths
 from recohort.commands import NOT_MET
 from recohort.files import InputError, shown
 
@@ -41,6 +43,7 @@ def naming(path: Path) -> Iterator[None]:
 def report_missed(options: argparse.Namespace, ledger: Ledger, ids: Collection[str], *, proven: bool) -> int:
     """Say which claims keep a cohort from being written, and return the exit code."""
     from recohort import terminal
+    from recohort.solve.statements import taken_for_granted
 
     missed = [claim for claim in ledger.claims if claim.id in ids]
     if options.json:
@@ -50,7 +53,16 @@ def report_missed(options: argparse.Namespace, ledger: Ledger, ids: Collection[s
         terminal.show_claims(missed)
         how = "cannot all hold (proven)" if proven else "were not met by the search (no proof)"
         terminal.print_text(f"No cohort was written: these claims {how}.")
+        if not proven:
+            terminal.print_text(f"To look for a proof: recohort conflicts{_of(options.ledger)}")
+        elif any(claim.endpoint for claim in missed):
+            terminal.print_text(f"Taken for granted: {taken_for_granted(ledger)}.")
     return NOT_MET
+
+
+def _of(ledger: Path) -> str:
+    """Name a ledger on a command line, unless it is the book's."""
+    return "" if ledger == paths.LEDGER else f" --ledger {shlex.quote(shown(ledger))}"
 
 
 def in_words(patients: pd.DataFrame) -> str:

@@ -15,6 +15,12 @@ __all__ = ["arguments", "run"]
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's own arguments; --ledger and --json are there."""
+    parser.epilog = (
+        "The search ends with the first cohort that meets every claim, or after 8 tries, and then names the "
+        "claims that the best cohort misses. A try is up to 20 starts for each group of patients, and one "
+        "for all together. There is no limit in seconds, so that the same seed ends the same way everywhere. "
+        "Contradictions that are quick to prove are looked for first; `recohort conflicts` looks for all."
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the cohort")
     add_seed(parser, "bytes")
 

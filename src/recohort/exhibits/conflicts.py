@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from recohort.exhibits.numbers import counted, rounded
 from recohort.exhibits.proofs import Remaining, proof, remaining
 from recohort.solve.readings import best, in_words, shown
+from recohort.solve.statements import taken_for_granted
 
 if TYPE_CHECKING:
     from recohort.ledger import Claim, Ledger
@@ -219,21 +220,14 @@ def as_number(claim: Claim, value: float) -> str:
 
 def _whole(audit: Audit) -> Iterator[str]:
     n = audit.fewest
-    given = f"given the printed group sizes{_times(audit)}"
-    yield f"At least {counted(n, 'statement')} must be amended (proven, {given})."
+    given = taken_for_granted(audit.ledger)
+    yield f"At least {counted(n, 'statement')} must be amended (proven, given {given})."
     if audit.amended is not None:
         enough = "so no fewer will do" if audit.reached else "whether fewer would do is not proven"
         yield f"The cohort amends {len(audit.amended)} claims, repeats counted; {enough}."
     if audit.left_out:
         tried = "met by the cohort" if audit.reached else "not tried"
         yield f"Part of no proof, {tried}: {', '.join(audit.left_out)}"
-
-
-def _times(audit: Audit) -> str:
-    """Say what a proof takes for granted of times."""
-    if audit.ledger.convention("ties") != "distinct" or not audit.ledger.endpoints:
-        return ""
-    return ", distinct times, and none exactly at a month for which a rate is printed"
 
 
 def _say(statement: Statement) -> str:

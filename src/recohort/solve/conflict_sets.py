@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
-__all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets"]
+__all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets", "smallest"]
 
 E = TypeVar("E")
 Set = frozenset[int]
@@ -226,12 +226,17 @@ class Explorer(Generic[E]):
             doubtful |= status == "unknown"
             return status == "infeasible"
 
-        conflict = frozenset(_explain([], sorted(kept), infeasible, changed=False))
+        conflict = frozenset(smallest(sorted(kept), infeasible))
         if doubtful:
             self.findings.unminimised.add(conflict)
         evidence = self.ask(conflict).evidence
         self._forget(known for known in list(self.findings.conflicts) if conflict < known)
         return conflict, evidence
+
+
+def smallest(some: Sequence[int], infeasible: Callable[[Sequence[int]], bool]) -> list[int]:
+    """Reduce an infeasible set to a minimal one."""
+    return _explain([], list(some), infeasible, changed=False)
 
 
 def _explain(

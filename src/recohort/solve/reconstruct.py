@@ -21,6 +21,7 @@ from recohort.check import check
 from recohort.conditions import Level
 from recohort.ledger import Ledger
 from recohort.solve.baseline import Infeasible, Settings, solve_baseline
+from recohort.solve.clashes import clash
 from recohort.solve.demands import build
 from recohort.solve.moves import Rules
 from recohort.solve.objective import State, losses
@@ -34,6 +35,7 @@ __all__ = [
     "Unsatisfiable",
     "assemble",
     "reconstruct",
+    "refuse_clash",
     "rules_of",
     "start_state",
     "survive",
@@ -115,6 +117,8 @@ def reconstruct(
     except Infeasible as error:
         raise Unsatisfiable(error.claims, proven=True) from None
     problem = build(ledger)
+    tell("contradictions", 0.0)
+    refuse_clash(ledger)
     state = survive(problem, attributes, seed, budget or Budget(), tell) if ledger.endpoints else None
     tell("attributes around survival", 0.95)
     cohort = to_cohort(problem, state, attributes, seed)
@@ -123,6 +127,18 @@ def reconstruct(
         raise Unsatisfiable(missed, proven=False)
     tell("done", 1.0)
     return cohort
+
+
+def refuse_clash(ledger: Ledger) -> None:
+    """Look for a contradiction that is cheap to prove, so that nobody searches in vain.
+
+    Raises
+    ------
+    Unsatisfiable
+        With the claims in it.
+    """
+    if contradicting := clash(ledger):
+        raise Unsatisfiable((claim.id for claim in contradicting), proven=True)
 
 
 def survive(problem: Problem, attributes: pd.DataFrame, seed: int, budget: Budget, tell: Progress) -> State:

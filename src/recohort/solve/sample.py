@@ -22,6 +22,7 @@ import recohort
 from recohort import ensemble
 from recohort.cohort import CohortError
 from recohort.solve.draws import Drawn, Plan, draw
+from recohort.solve.reconstruct import refuse_clash
 
 if TYPE_CHECKING:
     from recohort.solve.workers import Workers
@@ -154,8 +155,9 @@ def sample(
     Raises
     ------
     Unsatisfiable
-        If a solver proves that the claims on attributes conflict.
+        If a solver proves that some claims conflict.
     """
+    refuse_clash(plan.ledger)
     made = Ensemble()
     waiting = folder.load_all()
 

@@ -13,7 +13,16 @@ from recohort.solve.conflict_sets import Explorer
 from recohort.solve.problem import Demand
 from recohort.solve.witness import met_claims
 
-__all__ = ["Attainable", "Change", "Finding", "Statement", "as_printed", "finding", "known"]
+__all__ = [
+    "Attainable",
+    "Change",
+    "Finding",
+    "Statement",
+    "as_printed",
+    "finding",
+    "known",
+    "taken_for_granted",
+]
 
 E = TypeVar("E")
 
@@ -140,6 +149,14 @@ class Finding:
 def as_printed(ledger: Ledger) -> Ledger:
     """Return the ledger without any reading: every number counts as it is printed."""
     return ledger.with_claims(c.model_copy(update={"read_as": None, "because": None}) for c in ledger.claims)
+
+
+def taken_for_granted(ledger: Ledger) -> str:
+    """Say what a proof takes for granted."""
+    sizes = "the printed group sizes"
+    if ledger.convention("ties") != "distinct" or not ledger.endpoints:
+        return sizes
+    return f"{sizes}, distinct times, and none exactly at a month for which a rate is printed"
 
 
 def known(
