@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recohort import cli, paths
+from recohort import cli, paths, terminal
 from recohort.conditions import Population
 from recohort.ledger import Ledger
 from recohort.solve import bounds
@@ -144,6 +144,19 @@ def test_without_survival_claims() -> None:
     rows = bounds.run(_ledger([{"count": "2", "where": {"arm": "a"}}], 4), jobs=1)
     assert {row.kind for row in rows} == {"patients"}
     assert {(row.low, row.high) for row in rows} == {(0, 2)}
+
+
+def test_what_is_determined_is_shown_as_found(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two of four are in arm a, as printed, and none of these has died: no patients need be found for it."""
+    counts = [{"count": "2", "where": {"arm": arm}} for arm in "ab"]
+    rows = bounds.run(_ledger([*counts, _rate(100, "os", {"arm": "a"})], 4), jobs=1)
+    sure = [row for row in rows if row.verdict == "determined"]
+    assert {row.kind for row in sure} >= {"patients", "survival"}
+    assert all((row.low, row.high) == (row.low_found, row.high_found) for row in sure)
+    assert all(row.low_reached and row.high_reached for row in sure)
+    (size,) = (row for row in sure if row.kind == "patients" and row.population == "arm a")
+    terminal.show_bounds([size])
+    assert capsys.readouterr().out.split()[-5:] == ["a", "2", "2", "2", "determined"]
 
 
 def test_claims_that_conflict(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

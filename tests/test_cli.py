@@ -121,6 +121,44 @@ def test_check_says_when_a_claim_is_not_met(changed: str, capsys) -> None:
     assert ["percent", "26", "25.00", "not", "reproduced"] in [line.split() for line in out.splitlines()]
 
 
+def test_check_shows_only_what_failed_if_asked(changed: str, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "verdicts.csv"
+    assert main(["check", str(SMALL_COHORT), changed, "--only-failed", f"--csv={file}"]) == 1
+    out = capsys.readouterr().out
+    assert ["percent", "26", "25.00", "not", "reproduced"] in [line.split()[-5:] for line in out.splitlines()]
+    assert "table.stage.2" not in out
+    assert "34 reproduced, 3 reproduced as read, 1 not reproduced" in out  # the score is that of all
+    assert list(pd.read_csv(file)["verdict"]) == ["not reproduced"]
+    assert main(["check", str(SMALL_COHORT), changed, "--only-failed", "--json"]) == 1
+    content = json.loads(capsys.readouterr().out)
+    assert [row["printed"] for row in content["rows"]] == ["26"]
+    assert content["tested"] == 38
+    assert main(["check", *SMALL, "--only-failed"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith(SCORE)
+
+
+def test_check_asks_for_the_patients_of_another_ledger(capsys) -> None:
+    assert main(["check", f"--ledger={SMALL_LEDGER}"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "name the patients too: recohort check COHORT" in err
+    assert main(["check", f"--ledger={paths.LEDGER.parent / '..' / 'data' / 'claims.yaml'}", "--json"]) == 0
+
+
+def test_times_between_the_steps_are_taken_as_they_are_and_noted(tmp_path: Path, capsys) -> None:
+    text = SMALL_COHORT.read_text(encoding="utf-8")
+    assert text.count(",30,0,30,0,") == 1
+    file = tmp_path / "days.csv"
+    file.write_text(text.replace(",30,0,30,0,", ",29.97,0,29.97,0,"), encoding="utf-8")
+    assert main(["check", str(file), f"--ledger={SMALL_LEDGER}"]) == 0
+    assert "2 of 24 times lie between steps of 0.1 months" in " ".join(capsys.readouterr().out.split())
+    assert main(["check", str(file), f"--ledger={SMALL_LEDGER}", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["times_off_grid"] == 2
+    assert main(["check", *SMALL]) == 0
+    assert "between steps" not in capsys.readouterr().out
+
+
 def test_check_json_is_one_object_with_a_row_per_number(capsys, small_ledger, small_cohort) -> None:
     assert main(["check", *SMALL, "--json"]) == 0
     out, err = capsys.readouterr()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import runpy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,6 +153,18 @@ def test_committed_example_is_what_the_commands_make(tmp_path: Any) -> None:
     arguments = [str(EXAMPLE / "patients.csv"), "--design", str(EXAMPLE / "design.yaml"), "--out", str(out)]
     assert cli.main(["describe", *arguments]) == 0
     assert out.read_text("utf-8") == (EXAMPLE / "claims.yaml").read_text("utf-8")
+
+
+def test_times_between_the_steps_are_described_and_noted(tmp_path: Path, capsys: Any) -> None:
+    text = (EXAMPLE / "patients.csv").read_text("utf-8")
+    assert text.count(",35,0,published") == 1
+    patients, out = tmp_path / "days.csv", tmp_path / "claims.yaml"
+    patients.write_text(text.replace(",35,0,published", ",34.6,0,published"), "utf-8")
+    arguments = ["describe", str(patients), "--design", str(EXAMPLE / "design.yaml"), "--out", str(out)]
+    assert cli.main(arguments) == 0
+    assert "1 of 42 times lie between steps of 1 week (" in " ".join(capsys.readouterr().out.split())
+    assert cli.main([*arguments, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["times_off_grid"] == 1
 
 
 @pytest.mark.parametrize(

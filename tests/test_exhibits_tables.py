@@ -205,6 +205,20 @@ def test_claims_of_one_quantity_share_a_row(small_cells: dict[str, Cell]) -> Non
     ]
 
 
+def test_where_places_print_different_numbers_each_is_said_with_its_place() -> None:
+    def cell(place: str, printed: str) -> Cell:
+        verdict = "reproduced" if printed == "71%" else "not reproduced"
+        return Cell("x", place, printed, "71%", verdict, "", "", (71.4,))
+
+    text, key = "text, Results, Figure 2B", "Figure 2B, key"
+    one = Line("one", (cell(text, "71%"), cell(key, "75%")))
+    two = Line("two", (cell(text, "71%"), cell(text, "75%"), cell(key, "71%")))
+    assert rows(beside("Rates", "Group", [one, two])) == [
+        ["one", "71% (text); 75% (key)", "71%", "text yes key no"],
+        ["two", "71% (text 1 and key); 75% (text 2)", "71%", "text 1 yes text 2 no key yes"],
+    ]
+
+
 def test_a_grid_keeps_the_printed_columns(small_cells: dict[str, Cell]) -> None:
     layout = Table.model_validate(
         {

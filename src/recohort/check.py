@@ -21,6 +21,7 @@ from recohort.cohort import members
 from recohort.conditions import Condition, Population
 from recohort.ledger import Claim, Ledger
 from recohort.printed import Number
+from recohort.wording import counted
 
 __all__ = [
     "VERDICTS",
@@ -122,7 +123,8 @@ def scorecard_line(rows: Iterable[Row]) -> str:
     counts = scorecard(rows)
     tested = sum(counts.values()) - counts["context"]
     verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS[:3])
-    return f"Of {tested} printed numbers: {verdicts}. Listed as context, not tested: {counts['context']}."
+    context = f"Listed as context, not tested: {counts['context']}."
+    return f"Of {counted(tested, 'printed number')}: {verdicts}. {context}"
 
 
 class _View:

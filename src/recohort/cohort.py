@@ -28,6 +28,7 @@ __all__ = [
     "members",
     "read",
     "schema",
+    "times_off_grid",
     "validate",
     "write",
     "write_text",
@@ -80,6 +81,18 @@ def members(cohort: pd.DataFrame, population: Population | Condition, ledger: Le
         endpoint, month = population.at_risk
         inside &= cohort[ledger.endpoints[endpoint].time].to_numpy(dtype=float) >= month - GRID_SLACK
     return inside
+
+
+def times_off_grid(cohort: pd.DataFrame, ledger: Ledger) -> int:
+    """Count the times of a cohort that lie between the steps of the ledger's time scale.
+
+    They are no error: real follow-up is counted in days. Whatever is computed from a cohort takes times as
+    they are. But the solvers know the steps only, so a ledger for them should have steps that fit.
+    """
+    step = ledger.study.time.resolution
+    columns = [endpoint.time for endpoint in ledger.endpoints.values()]
+    time = cohort[columns].to_numpy(dtype=float)
+    return int((abs(time - np.round(time / step) * step) > GRID_SLACK).sum())
 
 
 def schema(ledger: Ledger) -> pa.DataFrameSchema:

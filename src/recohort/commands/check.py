@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from recohort import paths
 from recohort.commands import DONE, NOT_MET
-from recohort.commands.reports import in_words, verdicts
-from recohort.files import check_writable, shown, write_text
+from recohort.commands.reports import in_words, print_off_grid, verdicts
+from recohort.files import InputError, check_writable, shown, write_text
 
 if TYPE_CHECKING:
     from recohort.check import Row
@@ -22,7 +22,13 @@ __all__ = ["arguments", "run"]
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's own arguments; --ledger and --json are there."""
     parser.add_argument(
-        "cohort", nargs="?", type=Path, default=paths.COHORT, help="cohort, a CSV file (default: the book's)"
+        "cohort",
+        nargs="?",
+        type=Path,
+        help="cohort, a CSV file (default, with the book's ledger: the book's)",
+    )
+    parser.add_argument(
+        "--only-failed", action="store_true", help="show only the numbers that are not reproduced"
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write the verdicts to a CSV file as well")
 
@@ -31,27 +37,39 @@ def run(options: argparse.Namespace) -> int:
     """Give one verdict per printed number."""
     from recohort import ledger as ledgers
 
-    if options.csv is not None:
-        check_writable(options.csv, options.ledger, options.cohort)
     ledger = ledgers.load(options.ledger)
+    file = options.cohort or _cohort_of(options.ledger)
+    if options.csv is not None:
+        check_writable(options.csv, options.ledger, file)
 
     from recohort import check, cohort, terminal
 
-    patients = cohort.read(options.cohort, ledger)
+    patients = cohort.read(file, ledger)
     rows = check.check(patients, ledger)
+    listed = [row for row in rows if row.verdict == "not reproduced" or not options.only_failed]
     if options.csv is not None:
-        write_text(options.csv, check.to_frame(rows).to_csv(index=False, lineterminator="\n"))
+        write_text(options.csv, check.to_frame(listed).to_csv(index=False, lineterminator="\n"))
     if options.json:
         terminal.print_json(
-            {"ledger": shown(options.ledger), "cohort": shown(options.cohort)}
+            {"ledger": shown(options.ledger), "cohort": shown(file)}
             | verdicts(patients, rows)
-            | {"rows": [_json_row(row) for row in rows]}
+            | {"times_off_grid": cohort.times_off_grid(patients, ledger)}
+            | {"rows": [_json_row(row) for row in listed]}
         )
     else:
-        terminal.show_checked(rows)
-        terminal.print_text(f"{shown(options.cohort)}: {in_words(patients)}")
+        if listed:
+            terminal.show_checked(listed)
+        terminal.print_text(f"{shown(file)}: {in_words(patients)}")
+        print_off_grid(patients, ledger)
         terminal.print_text(check.scorecard_line(rows))
     return NOT_MET if check.scorecard(rows)["not reproduced"] else DONE
+
+
+def _cohort_of(ledger: Path) -> Path:
+    """Return the book's cohort for the book's ledger; of another one the patients must be named."""
+    if ledger.resolve() != paths.LEDGER.resolve():
+        raise InputError(f"{shown(ledger)}: name the patients too: recohort check COHORT --ledger FILE")
+    return paths.COHORT
 
 
 def _json_row(row: Row) -> dict[str, object]:

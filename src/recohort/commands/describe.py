@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from recohort.commands import DONE
-from recohort.commands.reports import in_words, verdicts
+from recohort.commands.reports import in_words, print_off_grid, verdicts
 from recohort.files import InputError, check_writable, shown
+from recohort.wording import counted
 
 __all__ = ["arguments", "run"]
 
@@ -43,8 +44,12 @@ def run(options: argparse.Namespace) -> int:
     rows = check.check(patients, ledger)
     if options.json:
         made = {"out": shown(options.out), "claims": len(ledger.claims)}
-        terminal.print_json(made | verdicts(patients, rows))
+        off = {"times_off_grid": cohort.times_off_grid(patients, ledger)}
+        terminal.print_json(made | off | verdicts(patients, rows))
     else:
-        terminal.print_text(f"{shown(options.out)}: {len(ledger.claims)} claims of {in_words(patients)}")
+        terminal.print_text(
+            f"{shown(options.out)}: {counted(len(ledger.claims), 'claim')} of {in_words(patients)}"
+        )
+        print_off_grid(patients, ledger)
         terminal.print_text(check.scorecard_line(rows))
     return DONE

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from recohort import paths
 from recohort.commands import NOT_MET
 from recohort.files import InputError, shown
+from recohort.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from recohort.check import Row
     from recohort.ledger import Ledger
 
-__all__ = ["complain", "in_words", "naming", "report_missed", "verdicts"]
+__all__ = ["complain", "in_words", "naming", "print_off_grid", "report_missed", "verdicts"]
 
 
 def complain(message: str, code: int) -> int:
@@ -70,7 +71,22 @@ def in_words(patients: pd.DataFrame) -> str:
     from recohort.cohort import SOURCE
 
     made = " reconstructed" if (patients["source"] == SOURCE).all() else ""
-    return f"{len(patients)}{made} patients" + (", not real ones" if made else "")
+    return counted(len(patients), f"{made} patient".strip()) + (", not real ones" if made else "")
+
+
+def print_off_grid(patients: pd.DataFrame, ledger: Ledger) -> None:
+    """Say how many times lie between the ledger's steps, if any do."""
+    from recohort import terminal
+    from recohort.cohort import times_off_grid
+
+    if number := times_off_grid(patients, ledger):
+        scale = ledger.study.time
+        step = counted(scale.resolution, scale.unit.removesuffix("s"))
+        everything = counted(len(patients) * len(ledger.endpoints), "time")
+        terminal.print_text(
+            f"{number} of {everything} lie between steps of {step} (study.time.resolution). Here they are taken "
+            "as they are; solve, sample, bounds and conflicts know these steps only."
+        )
 
 
 def verdicts(patients: pd.DataFrame, rows: Sequence[Row]) -> dict[str, object]:

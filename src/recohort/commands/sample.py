@@ -9,6 +9,7 @@ from recohort.commands import DONE, INTERRUPTED, NOT_MET
 from recohort.commands.arguments import add_jobs, add_seed, processes, whole
 from recohort.commands.reports import complain, naming, report_missed
 from recohort.files import check_writable, shown
+from recohort.wording import counted
 
 __all__ = ["arguments", "run"]
 
@@ -64,7 +65,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         few = "" if found == options.n else f"; not {options.n}, as the last starts gave no new order"
         terminal.print_text(
-            f"{shown(options.out)}: {found} cohorts of {ledger.study.patients} reconstructed patients, not "
-            f"real ones; no two have the same order of events; {sum(n > 0 for n in made.starts)} starts{few}"
+            f"{shown(options.out)}: {counted(found, 'cohort')} of "
+            f"{counted(ledger.study.patients, 'reconstructed patient')}, not real ones; no two have the same "
+            "order of events; "
+            f"{counted(sum(n > 0 for n in made.starts), 'start')}{few}"
         )
     return DONE if found == options.n else NOT_MET

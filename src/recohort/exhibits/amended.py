@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from recohort.exhibits.cells import Cell
-from recohort.exhibits.numbers import counted
 from recohort.ledger import Ledger
+from recohort.wording import counted
 
 if TYPE_CHECKING:
     from recohort.exhibits.switches import Part

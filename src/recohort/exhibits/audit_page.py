@@ -8,10 +8,10 @@ from typing import Any
 from recohort.conditions import Condition
 from recohort.exhibits.conflicts import as_number
 from recohort.exhibits.markup import Html, claim_link, element
-from recohort.exhibits.numbers import counted
 from recohort.exhibits.reference import about, in_words
 from recohort.exhibits.tables import simple
 from recohort.ledger import Ledger
+from recohort.wording import counted
 
 __all__ = ["changes_in_words", "conflict_lists", "part_name", "readings_table", "repair_lists"]
 

@@ -23,6 +23,7 @@ from recohort.exhibits.numbers import rounded
 from recohort.exhibits.reference import COLUMNS, about, computed_in_words, in_words, part_in_words
 from recohort.exhibits.words import NOT_REAL
 from recohort.ledger import Attribute, Claim, Ledger
+from recohort.wording import counted
 
 __all__ = ["claim_data", "claim_script", "patient_groups", "shown_columns"]
 
@@ -183,8 +184,7 @@ def _order(claim: Claim, cohort: pd.DataFrame, ledger: Ledger) -> Callable[[Bool
 
 
 def _patients(mask: BoolArray) -> str:
-    count = int(mask.sum())
-    return "1 patient" if count == 1 else f"{count} patients"
+    return counted(int(mask.sum()), "patient")
 
 
 def _columns(cohort: pd.DataFrame, ledger: Ledger) -> dict[str, list[Any]]:

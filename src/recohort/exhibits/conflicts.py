@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from recohort.exhibits.numbers import counted, rounded
+from recohort.exhibits.numbers import rounded
 from recohort.exhibits.proofs import Remaining, proof, remaining
 from recohort.solve.readings import best, in_words, shown
 from recohort.solve.statements import taken_for_granted
+from recohort.wording import counted
 
 if TYPE_CHECKING:
     from recohort.ledger import Claim, Ledger
@@ -151,7 +152,7 @@ def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:
     """Say in lines of text what was found, part by part, then under other conventions."""
     for finding in audit.findings:
         number = len(finding.conflicts)
-        head = f"{finding.name}: {len(finding.statements)} statements"
+        head = f"{finding.name}: {counted(len(finding.statements), 'statement')}"
         yield f"{head}, {counted(number, 'conflict')}"
         for conflict, minimal, changes in _conflicts(finding):
             size = "" if minimal else " (perhaps fewer of them)"
@@ -198,7 +199,7 @@ def _readings(base: Audit, others: Readings) -> Iterator[str]:
     if chosen is None:
         yield "No other reading is known to need fewer amendments."
     else:
-        yield f"Most with least: {in_words(chosen.changed)}, {chosen.audit.fewest} amendments."
+        yield f"Most with least: {in_words(chosen.changed)}, {counted(chosen.audit.fewest, 'amendment')}."
     if others.not_followed:
         yield f"Not followed: {'; '.join(in_words([one]) for one in others.not_followed)}"
 
@@ -224,7 +225,7 @@ def _whole(audit: Audit) -> Iterator[str]:
     yield f"At least {counted(n, 'statement')} must be amended (proven, given {given})."
     if audit.amended is not None:
         enough = "so no fewer will do" if audit.reached else "whether fewer would do is not proven"
-        yield f"The cohort amends {len(audit.amended)} claims, repeats counted; {enough}."
+        yield f"The cohort amends {counted(len(audit.amended), 'claim')}, repeats counted; {enough}."
     if audit.left_out:
         tried = "met by the cohort" if audit.reached else "not tried"
         yield f"Part of no proof, {tried}: {', '.join(audit.left_out)}"

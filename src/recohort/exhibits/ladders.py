@@ -16,6 +16,7 @@ from recohort.exhibits.km import INK, ROW, SETTINGS, STYLES, WIDTH, to_svg
 from recohort.exhibits.markup import Html, figure
 from recohort.exhibits.numbers import rounded
 from recohort.histories import History, printable
+from recohort.wording import counted
 
 __all__ = ["draw_ladder", "ladder_figure", "ladder_text", "ladders", "printable_figure"]
 
@@ -148,7 +149,7 @@ def ladder_text(histories: Sequence[History]) -> str:
 
 
 def _in_words(history: History) -> str:
-    who = f"{history.patients} patients: "
+    who = f"{counted(history.patients, 'patient')}: "
     if not history.at_risk:
         return f"{who}no event."
     at = ", ".join(map(str, history.at_risk))

@@ -23,6 +23,7 @@ from recohort.exhibits.reference import in_words
 from recohort.exhibits.tables import in_numbers
 from recohort.ledger import Ledger
 from recohort.solve.bounds import Bounds
+from recohort.wording import counted
 
 __all__ = [
     "at_risk_figure",
@@ -112,7 +113,7 @@ def group_tables(rows: Sequence[Bounds], ledger: Ledger, populations: Iterable[P
         mine = [row for row in rows if row.population == str(population) and row.kind != "patients"]
         lines = [(describe(row, ledger), row) for row in mine]
         size = max(row.high for row in rows if row.population == str(population) and row.kind == "patients")
-        name = f"{who(population, ledger)} ({size:.0f} patients)"
+        name = f"{who(population, ledger)} ({counted(size, 'patient')})"
         parts.append(element("details", element("summary", name), bounds_table(name, lines, size)))
     return element("div", *parts, class_="exhibit")
 
@@ -252,7 +253,7 @@ def _envelope_figure(
         said.append(f"{curve.label} {' and '.join(halves)}")
     words = f"{data.title}: {'; '.join(said)} {data.unit}. The envelope of {cohorts} reconstructed cohorts."
     caption = f"{'; '.join(said)} {data.unit}. Lines: the book's cohort. Reconstructed patients, not real."
-    numbers = _envelope_numbers(data, limits, grid, f"{cohorts} cohorts")
+    numbers = _envelope_numbers(data, limits, grid, counted(cohorts, "cohort"))
     return figure(to_svg(drawing, name), words, caption, in_numbers(numbers))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from decimal import ROUND_HALF_UP, Decimal
 
-__all__ = ["NOT_REACHED", "counted", "p_number", "p_text", "percent", "rounded", "times"]
+__all__ = ["NOT_REACHED", "p_number", "p_text", "percent", "rounded", "times"]
 
 NOT_REACHED = "not reached"
 SMALL_P = 0.0095
@@ -24,13 +24,6 @@ def rounded(value: float, decimals: int) -> str:
 def percent(share: float) -> str:
     """Write ``0.731`` as ``73%``."""
     return f"{rounded(100 * share, 0)}%"
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number of things: ``1 row``, ``2 rows``, ``3 counts or percentages``."""
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {' or '.join(f'{word}s' for word in noun.split(' or '))}"
 
 
 def times(value: float, unit: str = "") -> str:

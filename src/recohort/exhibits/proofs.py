@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from recohort.conditions import Levels
 from recohort.histories import History, best_pooled, histories, prints_as
+from recohort.wording import counted
 
 if TYPE_CHECKING:
     from recohort.conditions import Condition
@@ -170,9 +171,9 @@ def _part_of_whole(part: Claim, whole: Claim, ledger: Ledger) -> str | None:
         return None
     factors = " × ".join(str(Fraction(m + others - 1, m + others)) for m in best.at_risk)
     return (
-        f"{part.printed} of {n} patients can come about in {len(found)} ways. Kindest to all {everyone} is"
-        f" that with events at {' and '.join(map(str, best.at_risk))} at risk, if none of the {others} others"
-        f" leaves or has an event: that is {factors} = {100 * float(bound):.1f}% at best, but"
+        f"{part.printed} of {n} patients can come about in {counted(len(found), 'way')}. Kindest to all"
+        f" {everyone} is that with events at {' and '.join(map(str, best.at_risk))} at risk, if none of the"
+        f" {others} others leaves or has an event: that is {factors} = {100 * float(bound):.1f}% at best, but"
         f" {whole.printed} is printed."
     )
 

@@ -241,17 +241,26 @@ def _datum(*content: str | Html, class_: str | None = None, data_label: str | No
 def _beside_row(line: Line) -> Html:
     if not line.cells:
         return _row(line.label, _datum("not printed", class_="unprinted"), _datum(line.computed), _datum())
-    published = {
-        cell.printed.lower(): cell.printed for cell in reversed(line.cells)
-    }  # the first spelling stays
     ours = {cell.reproduced: cell for cell in reversed(line.cells)}
-    marks = [_mark(cell, where) for cell, where in zip(line.cells, _apart(line.cells), strict=True)]
+    places = _apart(line.cells)
     return _row(
         line.label,
-        _datum("; ".join(reversed(published.values()))),
+        _datum(_published(line.cells, places)),
         _datum(*(piece for cell in reversed(ours.values()) for piece in _reproduced(cell))),
-        _datum(*marks),
+        _datum(*map(_mark, line.cells, places)),
     )
+
+
+def _published(cells: Sequence[Cell], places: Sequence[str]) -> str:
+    """Say what is printed in the first spelling; where places print different numbers, which prints what."""
+    spelling: dict[str, str] = {}
+    where: dict[str, list[str]] = {}
+    for cell, place in zip(cells, places, strict=True):
+        spelling.setdefault(cell.printed.lower(), cell.printed)
+        where.setdefault(cell.printed.lower(), []).append(place)
+    if len(spelling) == 1:
+        return next(iter(spelling.values()))
+    return "; ".join(f"{text} ({' and '.join(where[key])})" for key, text in spelling.items())
 
 
 def _apart(cells: Sequence[Cell]) -> list[str]:
@@ -260,7 +269,11 @@ def _apart(cells: Sequence[Cell]) -> list[str]:
     if len(places) == 1:
         return [""]
     common = set(places[0]).intersection(*places[1:])
-    return [next((part for part in place if part not in common), place[-1]) for place in places]
+    names = [next((part for part in place if part not in common), place[-1]) for place in places]
+    return [
+        f"{name} {names[:k].count(name) + 1}" if names.count(name) > 1 else name  # twice in the text
+        for k, name in enumerate(names)
+    ]
 
 
 def _mark(cell: Cell, where: str) -> Html:

@@ -6,6 +6,7 @@ import math
 
 from recohort.exhibits.curves import GroupCurve, PanelData, survival_at
 from recohort.exhibits.numbers import p_text, percent, rounded, times
+from recohort.wording import counted
 
 __all__ = ["NOT_REAL", "curve_text", "headline", "panel_text"]
 
@@ -21,8 +22,7 @@ def curve_text(curve: GroupCurve, unit: str) -> str:
         rate += f" (95% confidence interval {percent(there['low'])} to {percent(there['high'])})"
     if curve.read_month is not None:
         rate += f", {percent(curve.rate)} at {times(curve.month, unit)}"
-    who = "1 patient" if curve.n == 1 else f"{curve.n} patients"
-    return f"{curve.label}, {who}: {rate}; median {times(curve.median, unit)}."
+    return f"{curve.label}, {counted(curve.n, 'patient')}: {rate}; median {times(curve.median, unit)}."
 
 
 def panel_text(data: PanelData) -> str:

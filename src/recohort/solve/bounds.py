@@ -153,8 +153,8 @@ class _Group:
             _tidy(high),
             self.claims[quantity, -1],
             self.claims[quantity, 1],
-            _tidy(min(found, default=math.nan)),
-            _tidy(max(found, default=math.nan)),
+            _tidy(min(found, default=low if verdict == "determined" else math.nan)),
+            _tidy(max(found, default=high if verdict == "determined" else math.nan)),
             _tidy(min(inner, default=math.nan)),
             _tidy(max(inner, default=math.nan)),
             verdict,
@@ -169,15 +169,22 @@ def _narrowed(row: Bounds, ends: Ends) -> Bounds:
         return row
     claims = [ARITHMETIC if new != old else said for new, old, said in (
         (low, row.low, row.low_claims), (high, row.high, row.high_claims))]  # fmt: skip
+    verdict: Verdict = "determined" if high - low < SAME else "bounded"
+    low_found = row.low_found if row.low_found >= low - SAME else row.low_inner
+    high_found = row.high_found if row.high_found <= high + SAME else row.high_inner
+    if verdict == "determined":
+        low_found, high_found = (
+            end if math.isnan(v) else v for v, end in ((low_found, low), (high_found, high))
+        )
     return replace(
         row,
         low=low,
         high=high,
         low_claims=claims[0],
         high_claims=claims[1],
-        low_found=row.low_found if row.low_found >= low - SAME else row.low_inner,
-        high_found=row.high_found if row.high_found <= high + SAME else row.high_inner,
-        verdict="determined" if high - low < SAME else "bounded",
+        low_found=low_found,
+        high_found=high_found,
+        verdict=verdict,
     )
 
 

@@ -37,6 +37,7 @@ class Bounds:
         over orders, see :mod:`recohort.solve.quick_bounds`.
     low_found, high_found : float
         The furthest patients that were found; NaN if none were. Where this is the bound it is *reached*.
+        What is determined is reached by whoever meets the claims, so it counts as found.
     low_inner, high_inner : float
         The range in the cohorts given, which meet every claim, P values too.
     verdict : str
@@ -111,9 +112,10 @@ def summary(rows: Sequence[Bounds]) -> str:
     """Say in two sentences how much is determined, and what the bounds leave out."""
     counts = {name: sum(row.verdict == name for row in rows) for name in ("determined", "bounded", "free")}
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    named = "1 quantity" if len(rows) == 1 else f"{len(rows)} quantities"
     ends = sum(row.low_reached + row.high_reached for row in rows)
     return (
-        f"{len(rows)} quantities: {said}. Of {2 * len(rows)} ends, each proven to be an outer bound, {ends} "
+        f"{named}: {said}. Of {2 * len(rows)} ends, each proven to be an outer bound, {ends} "
         "are known to be reached by patients who meet all rates and medians; ? marks the others. "
         "P values take part for small groups only."
     )

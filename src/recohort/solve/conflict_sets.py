@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from recohort.wording import counted
+
 __all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets", "smallest"]
 
 E = TypeVar("E")
@@ -131,7 +133,7 @@ class Explorer(Generic[E]):
                 if verdicts[hit].status == "infeasible":
                     conflict, proof = self._shrink(part - hit)
                     found.conflicts[conflict] = proof
-                    self._tell(f"{len(found.conflicts)} conflicts")
+                    self._tell(counted(len(found.conflicts), "conflict"))
                     break
             else:
                 if part == self.everything:

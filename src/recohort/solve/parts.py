@@ -16,6 +16,7 @@ from recohort.solve.instance import WEIGHTS, Count, Instance, Settings
 from recohort.solve.order_demands import OrderModel
 from recohort.solve.problem import Demand, Problem, SizeTarget, Test, curves_of
 from recohort.solve.statements import Statement
+from recohort.wording import counted
 
 __all__ = ["Part", "parts_of"]
 
@@ -56,8 +57,8 @@ class Part:
         for name in self.problem.attributes:
             levels = {kind[name] for kind in mine}
             if len(levels) == 1 and not levels & {kind[name] for kind in others}:
-                return f"{name} {levels.pop()}, {self.size} patients"
-        return f"{self.size} patients"
+                return f"{name} {levels.pop()}, {counted(self.size, 'patient')}"
+        return counted(self.size, "patient")
 
     def patients(self, statement: Statement) -> int | None:
         """How many patients a statement on one curve is about, if the counts say it."""

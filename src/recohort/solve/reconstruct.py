@@ -28,6 +28,7 @@ from recohort.solve.objective import State, losses
 from recohort.solve.problem import Problem, Track
 from recohort.solve.search import Schedule, anneal
 from recohort.solve.starts import likely_state
+from recohort.wording import counted
 
 __all__ = [
     "Beginning",
@@ -161,9 +162,8 @@ def survive(problem: Problem, attributes: pd.DataFrame, seed: int, budget: Budge
             mine = np.array([k for k in kinds if part[k]], np.int64)
             if not mine.size:
                 continue
-            tell(
-                f"part {number + 1} of {len(problem.parts)} ({mine.size} patients), try {attempt + 1}", share
-            )
+            who = f"part {number + 1} of {len(problem.parts)} ({counted(mine.size, 'patient')})"
+            tell(f"{who}, try {attempt + 1}", share)
             pieces.append(_solve_part(problem, part, mine, rules, random, budget))
         tell(f"all patients together, try {attempt + 1}", share + 0.5 / budget.rounds)
         joined = _untie(rules, _concatenate(pieces))

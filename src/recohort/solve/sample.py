@@ -23,6 +23,7 @@ from recohort import ensemble
 from recohort.cohort import CohortError
 from recohort.solve.draws import Drawn, Plan, draw
 from recohort.solve.reconstruct import refuse_clash
+from recohort.wording import counted
 
 if TYPE_CHECKING:
     from recohort.solve.workers import Workers
@@ -168,7 +169,10 @@ def sample(
         while not finished() and (following := waiting.pop(len(made.starts), None)) is not None:
             made.add(following, n)
         if tell is not None:
-            tell(f"{len(made.cohorts)} of {n} cohorts, {len(made.starts)} starts", len(made.cohorts) / n)
+            tell(
+                f"{len(made.cohorts)} of {counted(n, 'cohort')}, {counted(len(made.starts), 'start')}",
+                len(made.cohorts) / n,
+            )
 
     kept = frozenset(waiting)
     take()
