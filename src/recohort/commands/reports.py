@@ -84,8 +84,8 @@ def print_off_grid(patients: pd.DataFrame, ledger: Ledger) -> None:
         step = counted(scale.resolution, scale.unit.removesuffix("s"))
         everything = counted(len(patients) * len(ledger.endpoints), "time")
         terminal.print_text(
-            f"{number} of {everything} lie between steps of {step} (study.time.resolution). Here they are taken "
-            "as they are; solve, sample, bounds and conflicts know these steps only."
+            f"{number} of {everything} lie between steps of {step} (study.time.resolution). Here they are "
+            "taken as they are; solve, sample, bounds and conflicts know these steps only."
         )
 
 
