@@ -19,7 +19,6 @@ import io
 import json
 import os
 import re
-import shutil
 import statistics
 import subprocess
 import sys
@@ -28,6 +27,8 @@ from collections.abc import Callable
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from chromium import NO_CHROMIUM, find_chromium
 
 from recohort.files import write_text
 from recohort.paths import ROOT
@@ -278,7 +279,7 @@ def main() -> int:
     parser.add_argument("--name", default=OURS, help="what the table calls it")
     asked = parser.parse_args()
     built, ours = asked.book.resolve(), asked.book == BUILT
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_chromium()
     every = (
         ["book/index.html", *(page for page in pages_of(built) if page != "book/index.html")]
         if ours
@@ -286,7 +287,7 @@ def main() -> int:
     )
     unknown = [page for page in asked.pages if not (built / page).is_file()]
     problem = (
-        (not chromium and "no chromium on the path (Debian: apt-get install chromium)")
+        (not chromium and NO_CHROMIUM)
         or (
             not LIGHTHOUSE.exists()
             and "no Lighthouse: run `npm ci` in tests/browser (`make lighthouse` does)"

@@ -7,12 +7,12 @@ open; links between pages become links inside the PDF.
 from __future__ import annotations
 
 import copy
-import shutil
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bs4 import BeautifulSoup, Tag
+from chromium import NO_CHROMIUM, find_chromium
 from playwright.sync_api import sync_playwright
 
 from recohort.paths import ROOT
@@ -91,14 +91,9 @@ def document(first: BeautifulSoup) -> str:
 
 def main() -> int:
     """Write the PDF; return 0, or 2 where something is missing."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_chromium()
     if not FIRST.is_file() or not chromium:
-        what = (
-            "no chromium on the path (Debian: apt-get install chromium)"
-            if not chromium
-            else "run `make book` first"
-        )
-        print(f"pdf: {what}", file=sys.stderr)
+        print(f"pdf: {'run `make book` first' if chromium else NO_CHROMIUM}", file=sys.stderr)
         return 2
     OUT.parent.mkdir(parents=True, exist_ok=True)
     first = parsed(FIRST)

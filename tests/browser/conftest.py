@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import html
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium import NO_CHROMIUM, find_chromium
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from recohort.paths import ROOT
@@ -53,8 +53,8 @@ def served() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "no chromium on the path (Debian: apt-get install chromium)"
+    chromium = find_chromium()
+    assert chromium, NO_CHROMIUM
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         yield started
