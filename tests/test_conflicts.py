@@ -67,11 +67,12 @@ def test_rate_below_half_before_the_median() -> None:
     # by hand: at 24 more than one half must be left; of 5 patients the least that is more is 4/5 × 2/3
     # the median of “30 months” may be 29.5, but must come down to 24 at most: six whole months
     ((rate, median),) = part.changes
-    assert (rate.units, rate.values, rate.proven) == ((13,), (53.33,), True)
-    assert (median.units, median.proven) == ((6,), True)
-    assert median.values[0] <= 24
+    assert (rate.units, rate.values, rate.proven) == (((13,),), ((53.33,),), True)
+    assert (median.units, median.proven) == (((6,),), True)
+    assert median.values[0][0] <= 24
     assert [part.statements[c.statements[0]].claims[0].id for c in (rate, median)] == ["c2", "c3"]
     assert part.repair_changes == (rate, median)
+    assert (part.least, part.least_proven) == ((1,), True)  # six units, not thirteen
 
 
 def test_where_times_may_be_tied_no_proof_counts_the_steps_of_time() -> None:

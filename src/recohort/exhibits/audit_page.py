@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from recohort.conditions import Condition
-from recohort.exhibits.conflicts import as_number
+from recohort.exhibits.conflicts import reprinted
 from recohort.exhibits.markup import Html, claim_link, element
 from recohort.exhibits.reference import about, in_words
 from recohort.exhibits.tables import simple
@@ -131,16 +131,30 @@ def _histories(conflict: Json, ledger: Ledger) -> Iterator[Html]:
 
 def _change(change: Json, ledger: Ledger) -> str:
     claims = [ledger.claim(ids[0]) for ids in change["claims"]]
-    values = " and ".join(map(as_number, claims, change["instead"]))
-    instead = " and ".join(f"“{claim.printed}”" for claim in claims)
+    moved = zip(claims, change["instead"], strict=True)
+    each = " and ".join(f"{reprinted(claim, values)} instead of “{claim.printed}”" for claim, values in moved)
     sure = "" if change["less_is_proven_impossible"] else " (whether less would do is not proven)"
-    return f"{values} instead of {instead}{sure}"
+    return f"{each}{sure}"
 
 
 def _repairs(part: Json, ledger: Ledger) -> Iterator[Html]:
-    for repair, change in zip(part["repairs"], part["repair_changes"], strict=True):
-        told = (element("p", f"Smallest change found: {_change(change, ledger)}."),) if change else ()
-        yield element("li", _listed(repair, ledger), *told)
+    least = part["repairs_that_change_least"] if len(part["repairs"]) > 1 else []
+    for number, (repair, change) in enumerate(zip(part["repairs"], part["repair_changes"], strict=True)):
+        if change is None:
+            yield element("li", _listed(repair, ledger))
+            continue
+        items = (
+            element("li", f"{reprinted(ledger.claim(ids[0]), values)} instead of ", _named(ids, ledger))
+            for ids, values in zip(change["claims"], change["instead"], strict=True)
+        )
+        proven = change["less_is_proven_impossible"]
+        less = "less will not do" if proven else "whether less would do is not proven"
+        units = counted(max(map(sum, change["printed_units"])), "printed unit")
+        words = [f"Largest move: {units}; {less}."]
+        if number in least:
+            sure = "" if part["least_is_proven"] else " (not proven)"
+            words.append(f"No other repair changes less{sure}.")
+        yield element("li", element("ul", *items), element("p", " ".join(words)))
     for p in part["p_values"]:
         values = ", ".join(f"{value:.3f}" for value in p["attainable"])
         sure = "no others, proven" if p["all_proven"] else "whether there are others is not proven"

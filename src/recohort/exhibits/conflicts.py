@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from recohort.solve.readings import Readings
     from recohort.solve.statements import Change, Finding, Statement
 
-__all__ = ["as_number", "to_json", "to_lines"]
+__all__ = ["reprinted", "to_json", "to_lines"]
 
 
 def to_json(audit: Audit, others: Readings | None = None) -> dict[str, object]:
@@ -94,6 +94,8 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
         "repair_changes": [
             None if change is None else _changes(finding, [change])[0] for change in finding.repair_changes
         ],
+        "repairs_that_change_least": list(finding.least),
+        "least_is_proven": finding.least_proven,
         "undecided_repairs": [_ids(finding, some) for some in finding.undecided],
         "p_values": [
             {
@@ -123,8 +125,8 @@ def _changes(finding: Finding, changes: Iterable[Change]) -> list[dict[str, obje
     return [
         {
             "claims": _ids(finding, change.statements),
-            "printed_units": list(change.units),
-            "instead": list(change.values),
+            "printed_units": list(map(list, change.units)),
+            "instead": list(map(list, change.values)),
             "less_is_proven_impossible": change.proven,
         }
         for change in changes
@@ -166,9 +168,7 @@ def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:
         if finding.fewest:
             sure = "these are all" if finding.complete else "not proven that these are all"
             yield f"  fewest amendments: {finding.fewest} (proven); {sure}:"
-        for repair in finding.repairs if finding.fewest else ():
-            yield "    " + " + ".join(_say(finding.statements[k]) for k in repair)
-        yield from (f"    {line}" for line in _moves(finding, filter(None, finding.repair_changes)))
+        yield from (f"    {line}" for line in _repairs(finding) if finding.fewest)
         for p in finding.p_values:
             values = ", ".join(f"{value:.3f}" for value in p.values)
             sure = "all, proven" if p.proven else "not proven that these are all"
@@ -204,19 +204,43 @@ def _readings(base: Audit, others: Readings) -> Iterator[str]:
         yield f"Not followed: {'; '.join(in_words([one]) for one in others.not_followed)}"
 
 
+def _repairs(finding: Finding) -> Iterator[str]:
+    """Say of each smallest repair what it amends, how little will do, and which one changes least."""
+    for repair, change in zip(finding.repairs, finding.repair_changes, strict=True):
+        yield " + ".join(_say(finding.statements[k]) for k in repair)
+        yield from (f"  {line}" for line in _moves(finding, [change] if change else ()))
+    if len(finding.repairs) > 1 and finding.least:
+        sure = "proven" if finding.least_proven else "not proven"
+        names = (" + ".join(_first_ids(finding, finding.repairs[n])) for n in finding.least)
+        yield f"least change ({sure}): {' or '.join(names)}"
+
+
+def _first_ids(finding: Finding, some: Iterable[int]) -> list[str]:
+    return [finding.statements[k].claims[0].id for k in some]
+
+
 def _moves(finding: Finding, changes: Iterable[Change]) -> Iterator[str]:
     for change in changes:
-        names = " and ".join(finding.statements[k].claims[0].id for k in change.statements)
         claims = [finding.statements[k].claims[0] for k in change.statements]
-        values = " and ".join(map(as_number, claims, change.values))
+        moved = zip(claims, change.values, strict=True)
+        each = " and ".join(f"{claim.id} at {reprinted(claim, values)}" for claim, values in moved)
         sure = "proven" if change.proven else "not proven"
-        yield f"nearest: {names} at {values} (no smaller change will do: {sure})"
+        yield f"nearest: {each} (no smaller change will do: {sure})"
 
 
-def as_number(claim: Claim, value: float) -> str:
-    """Write what a claim might say instead, with as many decimals as it is printed with."""
-    number = claim.numbers[0]
-    return rounded(value, number.decimals) + ("%" if number.part == "rate" else "")
+def reprinted(claim: Claim, values: Iterable[float]) -> str:
+    """Write what a claim might say instead, each number with as many decimals as it is printed with."""
+    numbers = claim.numbers
+    written = [rounded(value, number.decimals) for number, value in zip(numbers, values, strict=True)]
+    if len(numbers) == 1:
+        return written[0] + ("%" if numbers[0].part in ("rate", "percent") else "")
+    text, rest = "", claim.printed
+    for number, new in zip(numbers, written, strict=True):
+        before, found, rest = rest.partition(number.text)
+        if not found:  # typed with other dashes or points than it is read with
+            return ", ".join(written)
+        text += before + new
+    return text + rest
 
 
 def _whole(audit: Audit) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -23,7 +23,18 @@ from recohort.solve.attribute_model import AttributeModel
 from recohort.solve.order_statistics import Column, exact
 from recohort.solve.problem import UnsupportedClaim
 
-__all__ = ["SPREADS", "Shortcuts", "add_claims", "concerns_attributes", "groups_of_unknown_size", "windows"]
+__all__ = [
+    "COUNTS",
+    "SPREADS",
+    "Shortcuts",
+    "add_claims",
+    "column_of",
+    "concerns_attributes",
+    "groups_of_unknown_size",
+    "possible_tables",
+    "printed_counts",
+    "windows",
+]
 
 COUNTS = ("count", "percent", "count_percent")
 SPREADS = ("median", "range", "median_range")
@@ -64,7 +75,7 @@ def add_claims(m: AttributeModel, shortcuts: Shortcuts | None = None) -> None:
     """Add every claim on attributes to a model."""
     shortcuts = shortcuts or Shortcuts()
     claims = [claim for claim in m.ledger.claims if concerns_attributes(claim)]
-    printed = _printed_counts(claims)
+    printed = printed_counts(claims)
     for claim in claims:
         if claim.kind in COUNTS:
             _add_counts(m, claim)
@@ -103,12 +114,17 @@ def _add_percentage(
 
 def _add_spread(m: AttributeModel, claim: Claim, *, plain_medians: bool) -> None:
     """Let the numbers of those who have one show the printed median and range."""
+    column = column_of(m, claim, plain_medians=plain_medians)
+    for role, window in windows(claim, m.ledger).items():
+        column.add(role, window)
+
+
+def column_of(m: AttributeModel, claim: Claim, *, plain_medians: bool = False) -> Column:
+    """Return the numbers that a claim on a median or a range is about."""
     name = claim.attribute
     assert name is not None
     inside = [m.all_of([m.present[name][p], m.holds(claim.where, p)]) for p in m.patients]
-    column = Column(m.model, m.number[name], inside, m.bounds[name], m.scale(name), plain_medians)
-    for role, window in windows(claim, m.ledger).items():
-        column.add(role, window)
+    return Column(m.model, m.number[name], inside, m.bounds[name], m.scale(name), plain_medians)
 
 
 # --- P values of counts --------------------------------------------------------------------------
@@ -126,8 +142,8 @@ def _key(condition: Condition) -> Key:
     )
 
 
-def _printed_counts(claims: list[Claim]) -> dict[Key, int]:
-    """Return how many patients meet each condition for which a claim prints it."""
+def printed_counts(claims: Iterable[Claim]) -> dict[Key, int]:
+    """Return how many patients meet each condition for which a claim on attributes prints it."""
     printed: dict[Key, int] = {}
     for claim in claims:
         if claim.kind in COUNTS:
@@ -141,7 +157,7 @@ def _printed_counts(claims: list[Claim]) -> dict[Key, int]:
 def groups_of_unknown_size(ledger: Ledger) -> dict[str, list[Condition]]:
     """Return for each test of counts the groups whose size no claim prints, if there are such."""
     claims = [claim for claim in ledger.claims if concerns_attributes(claim)]
-    printed = _printed_counts(claims)
+    printed = printed_counts(claims)
     groups = {c.id: [c.where & group for group in c.groups or ()] for c in claims if c.outcome is not None}
     unknown = {name: [group for group in all_ if _key(group) not in printed] for name, all_ in groups.items()}
     return {name: some for name, some in unknown.items() if some}
@@ -151,6 +167,34 @@ def _add_count_test(
     m: AttributeModel, claim: Claim, printed: Mapping[Key, int], sizes: Mapping[Condition, range]
 ) -> None:
     """Allow the tables of counts whose P value lies in the printed interval."""
+    (window,) = windows(claim, m.ledger).values()
+    counts, tables = possible_tables(m, claim, printed, sizes)
+    m.model.add_allowed_assignments(counts, [table for table, p in tables if p in window])
+
+
+def possible_tables(
+    m: AttributeModel,
+    claim: Claim,
+    printed: Mapping[Key, int],
+    sizes: Mapping[Condition, range] | None = None,
+) -> tuple[list[cp_model.IntVar], Iterator[tuple[Table, float]]]:
+    """Give the counts that a test compares, and each table they can make with its P value.
+
+    Parameters
+    ----------
+    m : AttributeModel
+    claim : Claim
+        On a P value of counts.
+    printed : mapping
+        As :func:`printed_counts` gives it, of claims that hold.
+    sizes : mapping, optional
+        Where to keep the sizes of groups that no claim prints.
+
+    Raises
+    ------
+    UnsupportedClaim
+        Once there are more than `MOST_TABLES`.
+    """
     assert claim.outcome is not None
     groups = [claim.where & group for group in claim.groups or ()]
     counted = [condition for group in groups for condition in (group & claim.outcome, group)]
@@ -158,19 +202,20 @@ def _add_count_test(
     ranges = []
     for condition in counted:
         known = printed.get(_key(condition))
-        some = sizes.get(condition, range(everyone + 1))
+        some = (sizes or {}).get(condition, range(everyone + 1))
         ranges.append(some if known is None else range(known, known + 1))
     disjoint = all(allowed_levels(m.ledger, a & b) is None for a, b in itertools.combinations(groups, 2))
-    (window,) = windows(claim, m.ledger).values()
-    tables = []
-    for number, table in enumerate(_tables(ranges, everyone if disjoint else None)):
-        if number >= MOST_TABLES:
-            raise UnsupportedClaim(
-                f"claim {claim.id}: too many tables of counts are possible; claim the size of its groups too"
-            )
-        if _p_value(m.ledger, claim, table) in window:
-            tables.append(table)
-    m.model.add_allowed_assignments([m.size(condition) for condition in counted], tables)
+
+    def tables() -> Iterator[tuple[Table, float]]:
+        for number, table in enumerate(_tables(ranges, everyone if disjoint else None)):
+            if number >= MOST_TABLES:
+                raise UnsupportedClaim(
+                    f"claim {claim.id}: too many tables of counts are possible; "
+                    "claim the size of its groups too"
+                )
+            yield table, _p_value(m.ledger, claim, table)
+
+    return [m.size(condition) for condition in counted], tables()
 
 
 def _tables(ranges: list[range], most: int | None) -> Iterator[Table]:

@@ -17,6 +17,7 @@ from recohort.solve.conflicts import audit_part
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part, parts_of
 from recohort.solve.statements import Finding, as_printed
+from recohort.solve.table_changes import with_changes
 from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.witness import met_claims
 from recohort.solve.workers import Workers, local
@@ -87,7 +88,12 @@ def audit(
     printed = as_printed(ledger)
     wanted = printed.with_claims(c for c in printed.claims if not only or c.id in only)
     tell("tables", 0.0)
-    findings = [audit_tables(wanted, cohorts, tell=lambda what: tell(f"tables: {what}", 0.05))]
+
+    def tell_of_tables(what: str) -> None:
+        tell(f"tables: {what}", 0.05)
+
+    found = audit_tables(wanted, cohorts, tell=tell_of_tables)
+    findings = [with_changes(found, wanted, tell=tell_of_tables)]
     parts = audited_parts(printed, findings[0], only)
     workers: Workers[Finding] = local(min(jobs, len(parts)) or 1)
     done: dict[int, Finding] = {}
@@ -101,8 +107,8 @@ def audit(
     for number, finding in workers(one, iter(range(len(parts)))):
         done[number] = finding
         say()
-    found = join(wanted, [*findings, *(done[number] for number in sorted(done))], cohorts, settings.seconds)
-    return dataclasses.replace(found, ledger=printed)
+    findings += (done[number] for number in sorted(done))
+    return dataclasses.replace(join(wanted, findings, cohorts, settings.seconds), ledger=printed)
 
 
 def _audit_one(

@@ -3,7 +3,7 @@
 A rate, a median or a P value is let go to both sides, and the smallest slack for which patients exist is
 found by halving: one unit of the last printed digit less is proven impossible, unless the solver ran out
 of time. If several give way together, first the largest of their moves is made as small as can be, then
-each in turn.
+each in turn. Numbers of the tables are left to :mod:`recohort.solve.table_changes`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def smallest_change(
         )
         limits[k] = moves(best)[k]
         proven &= sure
-    return Change(tuple(amended), tuple(moves(best)), best, proven)
+    return Change(tuple(amended), tuple((n,) for n in moves(best)), tuple((x,) for x in best), proven)
 
 
 def _halve(

@@ -16,6 +16,8 @@ from recohort.printed import Interval
 
 __all__ = ["Column", "exact", "steps"]
 
+Whole = int | cp_model.IntVar
+
 
 def exact(number: float) -> Fraction:
     """Return the decimal that a float was written as: 0.1 is one tenth."""
@@ -65,18 +67,32 @@ class Column:
         window : Interval
             What the printed number may stand for, in the attribute's unit.
         """
-        if role == "median":
-            self._median(window)
-        else:
-            self._extreme(window, highest=role == "high")
+        self._between(role, *steps(window, self.steps(role)))
 
-    def _median(self, window: Interval) -> None:
-        """Let the mean of the two middle values lie in the window; in an odd number they are the same.
+    def show(self, role: str) -> cp_model.IntVar:
+        """Return a variable for what the numbers show, `steps` to the unit; they need not be printed."""
+        double = self.steps(role) // self.scale
+        value = self.model.new_int_var(double * self.bounds[0], double * self.bounds[1], role)
+        self._between(role, value, value)
+        return value
+
+    def steps(self, role: str) -> int:
+        """Return the steps per unit that make a statistic a whole number: a median may lie halfway."""
+        return 2 * self.scale if role == "median" else self.scale
+
+    def _between(self, role: str, first: Whole, last: Whole) -> None:
+        """Let a statistic lie from `first` to `last`, in its own steps."""
+        if role == "median":
+            self._median(first, last)
+        else:
+            self._extreme(first, last, highest=role == "high")
+
+    def _median(self, first: Whole, last: Whole) -> None:
+        """Let the mean of the two middle values lie in a window; in an odd number they are the same.
 
         At most half of the values lie below the window, at most half above. If it is less than half on
         both sides, the middle values are in the window themselves. If not, they lie about it.
         """
-        first, last = steps(window, 2 * self.scale)
         size = cp_model.LinearExpr.sum(self.inside)
         below, above = self._subset(), self._subset()
         for number, member, b, a in zip(self.numbers, self.inside, below, above, strict=True):
@@ -89,7 +105,7 @@ class Column:
         if not self.plain_medians:
             self._middle_values(first, last, about)
 
-    def _middle_values(self, first: int, last: int, on: cp_model.LiteralT) -> None:
+    def _middle_values(self, first: Whole, last: Whole, on: cp_model.LiteralT) -> None:
         """Let twice the median lie from `first` to `last` while a switch is on: find the two middle values.
 
         Of n values the lower middle one is that with at least n/2 values at or below it and more than
@@ -108,9 +124,8 @@ class Column:
             self.model.add(2 * cp_model.LinearExpr.sum(below) >= size + more_below).only_enforce_if(on)
             self.model.add(2 * cp_model.LinearExpr.sum(above) >= size + more_above).only_enforce_if(on)
 
-    def _extreme(self, window: Interval, *, highest: bool) -> None:
-        """Let nobody pass the printed end of a range, and somebody attain it."""
-        first, last = steps(window, self.scale)
+    def _extreme(self, first: Whole, last: Whole, *, highest: bool) -> None:
+        """Let nobody pass the end of a range, and somebody attain it."""
         attains = self._subset()
         for number, member, here in zip(self.numbers, self.inside, attains, strict=True):
             inner, outer = (number >= first, number <= last) if highest else (number <= last, number >= first)

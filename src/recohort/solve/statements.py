@@ -50,24 +50,30 @@ class Statement:
 
 @dataclass(frozen=True)
 class Change:
-    """What amended rates, medians and P values may be instead.
+    """What amended statements may say instead.
 
     Attributes
     ----------
     statements : tuple of int
         The amended ones.
-    units : tuple of int
-        Of each so many units of the last printed digit.
-    values : tuple of float
+    units : tuple of tuple of int
+        For each of them how far each number of its first claim moves: so many patients for a count or a
+        denominator, so many units of the last printed digit for any other number.
+    values : tuple of tuple of float
         What patients who meet the others show instead, in the unit printed; others may do as well.
     proven : bool
         Whether less is proven not to be enough.
     """
 
     statements: tuple[int, ...]
-    units: tuple[int, ...]
-    values: tuple[float, ...]
+    units: tuple[tuple[int, ...], ...]
+    values: tuple[tuple[float, ...], ...]
     proven: bool
+
+    @property
+    def largest(self) -> int:
+        """The largest move of a statement, its numbers added up."""
+        return max(map(sum, self.units))
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,17 @@ class Finding:
     changes: tuple[tuple[Change, ...], ...] = ()
     repair_changes: tuple[Change | None, ...] = ()
     sizes: tuple[int | None, ...] = ()
+
+    @property
+    def least(self) -> tuple[int, ...]:
+        """Positions of the smallest repairs that change least: their largest move is the smallest."""
+        largest = {n: change.largest for n, change in enumerate(self.repair_changes) if change is not None}
+        return tuple(n for n, units in largest.items() if units == min(largest.values()))
+
+    @property
+    def least_proven(self) -> bool:
+        """Whether every smallest repair is known, and of each that less would not do."""
+        return self.complete and all(change is not None and change.proven for change in self.repair_changes)
 
 
 def as_printed(ledger: Ledger) -> Ledger:
