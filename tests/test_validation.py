@@ -17,7 +17,7 @@ from recohort.exhibits import percent
 from recohort.paths import ROOT
 from recohort.validate.competitors import Weibull, fit_weibull, naive_group, printed_points, simulate
 from recohort.validate.datasets import DATASETS, sample
-from recohort.validate.figures import against_truth
+from recohort.validate.figures import against_truth, error_dots
 from recohort.validate.measures import (
     Group,
     band_of,
@@ -28,7 +28,7 @@ from recohort.validate.measures import (
     median_of,
     survival_on,
 )
-from recohort.validate.run import COLUMNS, DIGITS, KEY, Job, all_jobs, run_job
+from recohort.validate.run import COLUMNS, DIGITS, KEY, Job, all_jobs, fall_after, run_job
 
 FOUR = Group(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1, 0, 1, 1]))
 
@@ -63,6 +63,14 @@ def test_errors_by_hand() -> None:
     half = errors(FOUR, [FOUR, nobody])
     assert half.mean == pytest.approx(found.mean / 2)
     assert half.one_cohort == pytest.approx(found.mean / 2)
+
+
+def test_the_fall_after_the_last_printed_number_by_hand() -> None:
+    """S of FOUR: 3/4 from 1, 3/8 from 3, 0 from 4, where follow-up ends."""
+    assert fall_after(FOUR, [(1.5, 0.5), (2.0, 0.4)]) == pytest.approx(0.75)
+    assert fall_after(FOUR, [(3.0, 0.4)]) == pytest.approx(0.375)
+    assert fall_after(FOUR, [(9.0, 0.4)]) == 0
+    assert fall_after(FOUR, []) == pytest.approx(1)
 
 
 def test_a_band_holds_a_member_that_was_left_out_nine_times_of_ten() -> None:
@@ -170,3 +178,10 @@ def test_a_drawing_against_the_truth_is_a_table_too() -> None:
     assert len(at) > 3
     assert [row[1] for row in rows] == [percent(s) for s in fitted[0]]
     assert [row[2] for row in rows] == [percent(s) for s in np.mean(fitted[1:], axis=0)]
+
+
+def test_dots_of_errors_say_their_numbers() -> None:
+    columns = {"recohort": [0.041, 0.03], "parametric": [0.06, 0.02], "oracle": [0.0306, 0.01]}
+    page = error_dots(pd.DataFrame(columns, index=["A, 38", "B, 100"]), "Made up", "None").text
+    assert "nearer to the truth in 1 of 2 rows" in page
+    assert "A, 38: reconstructed 4.1, fitted 6.0, oracle 3.1." in page

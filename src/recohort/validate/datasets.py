@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from recohort.design import Design
+from recohort.design import EVERYONE, Design
+from recohort.validate.measures import Group
 
-__all__ = ["DATASETS", "Dataset", "sample"]
+__all__ = ["DATASETS", "Dataset", "groups_of", "sample", "whole"]
 
 DAYS_PER_MONTH = 365.25 / 12
 SOURCE = "published"
@@ -108,15 +109,31 @@ def sample(dataset: Dataset, patients: int, seed: int) -> pd.DataFrame:
     DataFrame
         One row per patient; times on the grid of the design, at least one step.
     """
-    known = dataset.load()
+    known = whole(dataset)
     random = np.random.default_rng([seed, patients])
     drawn = known.iloc[random.choice(len(known), size=patients, replace=False)].reset_index(drop=True)
+    drawn.insert(0, "patient", [f"P{k:03d}" for k in range(1, patients + 1)])
+    return drawn.assign(source=SOURCE)
+
+
+def whole(dataset: Dataset) -> pd.DataFrame:
+    """Return all patients of a data set, times on the grid of the design, at least one step."""
+    known = dataset.load()
     step = 10.0 if dataset.unit == "months" else 1.0
-    time = (drawn["time"] * step).round().clip(lower=1) / step
-    columns: dict[str, object] = {"patient": [f"P{k:03d}" for k in range(1, patients + 1)]}
-    columns |= {name: drawn[name].astype(object) for name in dataset.factors}
-    columns |= {"time": time, "event": drawn["event"].astype(np.int64), "source": SOURCE}
+    columns: dict[str, object] = {name: known[name].astype(object) for name in dataset.factors}
+    columns["time"] = (known["time"] * step).round().clip(lower=1) / step
+    columns["event"] = known["event"].astype(np.int64)
     return pd.DataFrame(columns)
+
+
+def groups_of(patients: pd.DataFrame, dataset: Dataset) -> dict[str, Group]:
+    """Return everybody and each subgroup, by name; of nobody where a subgroup is empty."""
+    inside = {EVERYONE: np.ones(len(patients), dtype=bool)}
+    for name, group in dataset.subgroups.items():
+        [(factor, level)] = group["where"].items()
+        inside[name] = (patients[factor] == level).to_numpy(dtype=bool)
+    time, event = patients["time"].to_numpy(dtype=float), patients["event"].to_numpy(dtype=np.int64)
+    return {name: Group(time[mine], event[mine]) for name, mine in inside.items()}
 
 
 def _name(factor: str, level: str) -> str:

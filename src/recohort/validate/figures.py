@@ -128,16 +128,17 @@ def _numbers(
 
 
 def draw_errors(ax: Axes, table: pd.DataFrame) -> None:
-    """Draw a row of dots per data set: mean error of a fitted curve and of the reconstructed ensemble.
+    """Draw a row of dots per data set: mean errors of a fitted curve, the reconstructed and the oracle.
 
     Parameters
     ----------
     ax : Axes
     table : DataFrame
-        Index: labels of the rows; columns `recohort` and `parametric`, in proportions.
+        Index: labels of the rows; columns `recohort`, `parametric` and `oracle`, in proportions.
     """
     rows = np.arange(len(table))
     ours, theirs = 100 * table["recohort"].to_numpy(), 100 * table["parametric"].to_numpy()
+    ax.plot(100 * table["oracle"].to_numpy(), rows, "|", color=INK, markersize=9, label="oracle")
     ax.hlines(rows, np.minimum(ours, theirs), np.maximum(ours, theirs), color=INK, linewidth=0.6)
     ax.plot(ours, rows, "o", color=OURS, markersize=6, label="reconstructed")
     ax.plot(theirs, rows, "s", color=THEIRS, markersize=5.5, markerfacecolor="none", label="fitted curve")
@@ -153,10 +154,10 @@ def error_dots(table: pd.DataFrame, name: str, caption: str) -> Html:
         left = 1.35
         box = (left / WIDTH, (FOOT - 0.1) / height, 1 - (left + RIGHT) / WIDTH, 1 - FOOT / height)
         draw_errors(drawing.add_axes(box, label="errors"), table)
-        drawing.legend(loc="lower center", ncols=2, frameon=False)
+        drawing.legend(loc="lower center", ncols=3, frameon=False)
     nearer = table.index[table["recohort"] < table["parametric"]]
     alt = f"The reconstructed are nearer to the truth in {len(nearer)} of {len(table)} rows."
     for label, row in table.iterrows():
-        ours, theirs = (rounded(100 * float(row[name]), 1) for name in ("recohort", "parametric"))
-        alt += f" {label}: reconstructed {ours}, fitted {theirs}."
+        shown = (rounded(100 * float(row[name]), 1) for name in ("recohort", "parametric", "oracle"))
+        alt += " {}: reconstructed {}, fitted {}, oracle {}.".format(label, *shown)
     return figure(to_svg(drawing, name), alt, caption)

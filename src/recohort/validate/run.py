@@ -23,16 +23,25 @@ from recohort import cohort
 from recohort.describe import describe
 from recohort.design import EVERYONE
 from recohort.files import write_text
-from recohort.validate.datasets import DATASETS, Dataset, sample
-from recohort.validate.measures import Group, errors, follow_up_of, grid_to, log_hazard_ratio
+from recohort.validate.competitors import printed_points
+from recohort.validate.datasets import DATASETS, Dataset, groups_of, sample
+from recohort.validate.measures import (
+    Group,
+    errors,
+    follow_up_of,
+    grid_to,
+    log_hazard_ratio,
+    survival_on,
+)
+from recohort.validate.oracle import oracle
 from recohort.validate.rebuild import Effort, Ensemble, naive, parametric, rebuild
 
 if TYPE_CHECKING:
     from recohort.ledger import Ledger
 
-__all__ = ["COLUMNS", "METHODS", "Job", "all_jobs", "run", "run_job"]
+__all__ = ["COLUMNS", "METHODS", "Job", "all_jobs", "fall_after", "run", "run_job"]
 
-METHODS = ("recohort", "parametric", "naive")
+METHODS = ("recohort", "parametric", "naive", "oracle")
 SIZES = (38, 100)
 DRAWS = 10
 SMALLEST = 5
@@ -41,8 +50,8 @@ DIGITS = 5
 
 KEY = ["dataset", "patients", "rates", "draw"]
 COLUMNS = [
-    *KEY, "group", "size", "events", "method", "independent", "mean", "largest", "one_cohort", "rmst",
-    "median", "covered", "width", "hazard_ratio", "log_hazard_ratio_error",
+    *KEY, "group", "size", "events", "fall_after", "method", "independent", "mean", "largest", "one_cohort",
+    "rmst", "median", "covered", "width", "hazard_ratio", "log_hazard_ratio_error",
 ]  # fmt: skip
 
 
@@ -81,16 +90,17 @@ def run_job(job: Job, effort: Effort | None = None) -> list[dict[str, object]]:
     effort = effort or Effort()
     dataset = DATASETS[job.dataset]
     truth, ledger = _printed(job, dataset)
-    seed = job.draw
+    groups, seed = groups_of(truth, dataset), job.draw
     curves = parametric(ledger, dataset, effort.cohorts, seed)
     rebuilt, independent = rebuild(ledger, dataset, seed, effort)
     ensembles: dict[str, Ensemble] = {
         "recohort": rebuilt,
         "parametric": curves[0],
         "naive": naive(ledger, dataset, effort.cohorts, seed),
+        "oracle": oracle(ledger, dataset, groups, _rates_at(job, dataset), seed),
     }
     rows = []
-    for name, group in _true_groups(truth, dataset).items():
+    for name, group in groups.items():
         for method, ensemble in ensembles.items():
             if group.time.size < SMALLEST or not ensemble.get(name):
                 continue
@@ -98,9 +108,10 @@ def run_job(job: Job, effort: Effort | None = None) -> list[dict[str, object]]:
             estimate = curves[1][name].at(grid) if method == "parametric" else None
             row: dict[str, object] = job._asdict() | {"group": name, "method": method}
             row |= {"size": group.time.size, "events": int(group.event.sum())}
-            row["independent"] = independent if method == "recohort" else effort.cohorts
+            row["fall_after"] = fall_after(group, printed_points(ledger, name))
+            row["independent"] = independent if method == "recohort" else len(ensemble[name])
             row |= asdict(errors(group, ensemble[name], estimate))
-            if name == EVERYONE:
+            if name == EVERYONE and method != "oracle":  # it draws each group by itself
                 row |= _compare_hazards(truth, dataset, ensemble)
             rows.append(row)
     return rows
@@ -108,25 +119,28 @@ def run_job(job: Job, effort: Effort | None = None) -> list[dict[str, object]]:
 
 def _printed(job: Job, dataset: Dataset) -> tuple[pd.DataFrame, Ledger]:
     """Draw patients and the ledger that a paper would print of them."""
-    shares = (1.0,) if job.rates == 1 else (1 / 3, 2 / 3, 1.0, 4 / 3)
-    design = dataset.design(job.patients, tuple(round(dataset.rate_at * share, 1) for share in shares))
+    design = dataset.design(job.patients, _rates_at(job, dataset))
     truth = cohort.validate(sample(dataset, job.patients, job.draw), design.ledger)
     return truth, describe(truth, design)
 
 
-def _true_groups(truth: pd.DataFrame, dataset: Dataset) -> dict[str, Group]:
-    groups = {EVERYONE: np.ones(len(truth), dtype=bool)}
-    for name, group in dataset.subgroups.items():
-        [(factor, level)] = group["where"].items()
-        groups[name] = (truth[factor] == level).to_numpy(dtype=bool)
-    time, event = truth["time"].to_numpy(dtype=float), truth["event"].to_numpy(dtype=np.int64)
-    return {name: Group(time[mine], event[mine]) for name, mine in groups.items()}
+def _rates_at(job: Job, dataset: Dataset) -> tuple[float, ...]:
+    shares = (1.0,) if job.rates == 1 else (1 / 3, 2 / 3, 1.0, 4 / 3)
+    return tuple(round(dataset.rate_at * share, 1) for share in shares)
+
+
+def fall_after(truth: Group, points: list[tuple[float, float]]) -> float:
+    """Return how far the true curve still falls within follow-up after the last printed number."""
+    end = follow_up_of(truth)
+    last = min(max((time for time, _ in points), default=0.0), end)
+    before, after = survival_on(truth, np.array([last, end]))
+    return float(before - after)
 
 
 def _compare_hazards(truth: pd.DataFrame, dataset: Dataset, ensemble: Ensemble) -> dict[str, float]:
     """Compare the hazard ratio of the first comparison: the truth's, and how far the median cohort's is."""
     one, other = dataset.groups
-    groups = _true_groups(truth, dataset)
+    groups = groups_of(truth, dataset)
     if min(groups[one].time.size, groups[other].time.size) < SMALLEST:
         return {}
     true = log_hazard_ratio(groups[one], groups[other])
