@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from lifelines import CoxPHFitter, KaplanMeierFitter
 
@@ -125,6 +125,7 @@ def test_one_point_gives_an_exponential_curve() -> None:
         st.tuples(st.floats(0.1, 100), st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0])), min_size=1, max_size=4
     )
 )
+@example([(64.0, 0.0), (63.875, 0.2)])
 def test_any_printed_points_give_a_falling_curve(points: list[tuple[float, float]]) -> None:
     curve = fit_weibull(points)
     assert curve is not None
