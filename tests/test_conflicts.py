@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,25 @@ def test_nobody_died_yet_somebody_did() -> None:
     rates = [{"survival": s, "endpoint": e, "month": 24, "where": {"arm": "a"}}
              for s, e in (("100%", "rfs"), ("80%", "os"))]  # fmt: skip
     assert _conflicts(_audit([*HALF, *rates])) == [{"c2", "c3"}]
+
+
+@pytest.mark.parametrize(("everybody", "fewest"), [("77%", 0), ("78%", 1)])
+def test_who_had_no_inner_event_had_no_outer_one(everybody: str, fewest: int) -> None:
+    """By hand: 40% of five has events at 5, 4, 3 or at 5, 2 at risk; of all ten at best 9/10 × 6/7 = 77.1%.
+
+    The small model of outer events alone must agree with the whole one.
+    """
+    said = (("100%", "rfs", "a"), ("40%", "os", "b"), (everybody, "os", ["a", "b"]))
+    rates = [{"survival": s, "endpoint": e, "month": 24, "where": {"arm": arm}} for s, e, arm in said]
+    book = Ledger.model_validate(_document([*HALF, *rates]))
+    (part,) = (part for part in parts_of(book) if part.statements)
+    everything = range(len(part.statements))
+    small, whole = part.without_inner(everything, FAST), part.model(everything, FAST)
+    assert small is not None
+    assert len(small.endpoints) < len(whole.endpoints)
+    assert small.solve().status == whole.solve().status == ("infeasible" if fewest else "feasible")
+    assert part.without_inner(everything, replace(FAST, inner_counts_outer=False)) is None
+    assert audit(book, settings=FAST).fewest == fewest
 
 
 def test_count_and_percentage() -> None:

@@ -23,6 +23,7 @@ from recohort.check import check
 from recohort.solve.changes import smallest_change
 from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.instance import Settings
+from recohort.solve.orders import Answer
 from recohort.solve.parts import Part
 from recohort.solve.problem import SizeTarget, Test, curves_of
 from recohort.solve.statements import Attainable, Change, Finding, Statement, finding, known
@@ -54,7 +55,7 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
         Known patients: whatever they meet can hold together.
     """
     explorer = _explorer(part, settings, cohorts)
-    explorer.explore(_easier(part.statements))
+    explorer.explore(_easier(part))
     explorer.minimise()
     found = finding(part.name, part.statements, explorer)
     p_values = _p_values(part, explorer, settings)
@@ -98,7 +99,7 @@ def audit_again(
     place = {s.ids: k for k, s in enumerate(part.statements)}
     before = [[like.statements[k].ids for k in conflict] for conflict in like.conflicts]
     explorer.suppose(frozenset(place[ids] for ids in some) for some in before if place.keys() >= set(some))
-    explorer.explore(_easier(part.statements))
+    explorer.explore(_easier(part))
     return finding(part.name, part.statements, explorer)
 
 
@@ -110,17 +111,18 @@ def _explorer(
     ledger = part.problem.ledger.with_claims(c for s in chosen for c in s.claims)
 
     def ask(kept: frozenset[int], quick: bool) -> Verdict[pd.DataFrame]:
-        limit = settings.seconds * (QUICK if quick else 1)
-        model = part.model(kept, dataclasses.replace(settings, seconds=limit))
-        answer = model.solve()
-        if answer.status == "infeasible":
-            return Verdict("infeasible")
-        cohort = cohort_of(model, answer.trace) if answer.trace is not None else None
-        if cohort is None:
-            return Verdict("unknown")
-        ids = met_claims(cohort, ledger)
-        met = frozenset(k for k, s in enumerate(chosen) if s.ids <= ids)
-        return Verdict("feasible", met, cohort) if kept <= met else Verdict("unknown")
+        limits = dataclasses.replace(settings, seconds=settings.seconds * (QUICK if quick else 1))
+        for build in (part.without_inner, part.model):
+            model = build(kept, limits)
+            answer = model.solve() if model else Answer("unknown")
+            if answer.status == "infeasible":
+                return Verdict("infeasible")
+            cohort = cohort_of(model, answer.trace) if model and answer.trace is not None else None
+            ids = met_claims(cohort, ledger) if cohort is not None else frozenset()
+            met = frozenset(k for k, s in enumerate(chosen) if s.ids <= ids)
+            if cohort is not None and kept <= met:
+                return Verdict("feasible", met, cohort)
+        return Verdict("unknown")
 
     return Explorer(len(chosen), ask, known(chosen, cohorts, ledger), most=most)
 
@@ -192,11 +194,13 @@ def attainable(
     return tuple(sorted(values)), sure and not ranges
 
 
-def _easier(statements: Sequence[Statement]) -> list[set[int]]:
+def _easier(part: Part) -> list[set[int]]:
     """Give sets in which conflicts are cheap to find.
 
-    Two statements on the same patients; then all on one endpoint, without P values and with.
+    Two statements on the same patients; then all on one endpoint, without P values and with. To an outer
+    endpoint belong groups without any inner event, for they had no outer event either.
     """
+    statements = part.statements
     where = [{c.population for d in s.demands for c in curves_of(d)} for s in statements]
     on = [{c.endpoint for d in s.demands for c in curves_of(d)} for s in statements]
     pairs = [
@@ -207,8 +211,11 @@ def _easier(statements: Sequence[Statement]) -> list[set[int]]:
     endpoints = sorted({name for names in on for name in names})
     sizes = {k for k, s in enumerate(statements) if isinstance(s.demands[0], SizeTarget)}
     tests = {k for k, s in enumerate(statements) if isinstance(s.demands[0], Test)}
+    nobody = [
+        {c.endpoint for d in map(part.on_outer, s.demands) if d for c in curves_of(d)} for s in statements
+    ]
     groups = [
-        {k for k, names in enumerate(on) if names == {name}} - left_out | sizes
+        {k for k, names in enumerate(on) if names == {name} or nobody[k] == {name}} - left_out | sizes
         for left_out in (tests, set[int]())
         for name in endpoints
     ]

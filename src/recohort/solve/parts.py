@@ -14,7 +14,7 @@ from recohort.solve.count_bounds import known_counts
 from recohort.solve.demands import build
 from recohort.solve.instance import WEIGHTS, Count, Instance, Settings
 from recohort.solve.order_demands import OrderModel
-from recohort.solve.problem import Demand, Problem, SizeTarget, Test, curves_of
+from recohort.solve.problem import Demand, Problem, Query, SizeTarget, Test, curves_of
 from recohort.solve.statements import Statement
 from recohort.wording import counted
 
@@ -83,6 +83,31 @@ class Part:
         """Orders of events that meet some of the statements."""
         wanted = list(dict.fromkeys(d for k in sorted(kept) for d in self.statements[k].demands))
         return OrderModel(Instance.of(self.problem, self.kinds, wanted, self.counts), settings)
+
+    def without_inner(self, kept: Iterable[int], settings: Settings) -> OrderModel | None:
+        """Orders of outer events alone, if of an inner endpoint is asked only that nobody had an event.
+
+        Then nobody had an outer event either. What these orders cannot meet, no patients can; but those who
+        meet it need not keep the inner endpoint free of events.
+        """
+        wanted = [d for k in sorted(kept) for d in self.statements[k].demands]
+        if not settings.inner_counts_outer:
+            return None
+        moved = [self.on_outer(demand) or demand for demand in wanted]
+        curves = (c for d in moved if not isinstance(d, SizeTarget) for c in curves_of(d))
+        endpoints = {curve.endpoint for curve in curves}
+        if moved == wanted or len(endpoints) > 1:
+            return None
+        return OrderModel(Instance.of(self.problem, self.kinds, dict.fromkeys(moved), self.counts), settings)
+
+    def on_outer(self, demand: Demand) -> Demand | None:
+        """Return what a rate says of the outer endpoint if it says that nobody had an inner event."""
+        if not isinstance(demand, Query) or demand.low <= 1 - 1 / max(self.size, 1):
+            return None
+        outer = self.problem.ledger.endpoints[demand.curve.endpoint].not_after
+        if outer is None:
+            return None
+        return dataclasses.replace(demand, curve=dataclasses.replace(demand.curve, endpoint=outer))
 
 
 def parts_of(ledger: Ledger, without: Collection[str] = ()) -> tuple[Part, ...]:
