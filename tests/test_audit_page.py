@@ -13,7 +13,13 @@ from bs4 import BeautifulSoup
 
 from recohort import ledger as ledgers
 from recohort.cli import main
-from recohort.exhibits.audit_page import conflict_lists, part_name, readings_table, repair_lists
+from recohort.exhibits.audit_page import (
+    conflict_lists,
+    part_name,
+    readings_in_words,
+    readings_table,
+    repair_lists,
+)
 from recohort.exhibits.conflicts import to_json
 from recohort.ledger import Ledger
 from recohort.paths import LEDGER
@@ -88,6 +94,25 @@ def test_facts_that_other_conventions_explain(found: Any) -> None:
         "1, 2, 3",
         "0",
     ] in rows
+
+
+def test_which_reading_explains_most_with_least(found: Any) -> None:
+    said = readings_in_words(found)
+    assert "conventions 3 statements must be amended" in said
+    best = "rate reading: three-years; events: relapse-only; rounding: truncated"
+    assert f"“{best}”: 0 are left" in said
+    assert "events: relapse-or-transplant; survival test: peto" in said
+    assert "Or more" not in said
+
+
+def test_no_reading_is_called_best_that_is_not_shown_to_be_better(found: Any) -> None:
+    useless = [one for one in found["conventions"]["tried"] if one["changed"] == {"survival_test": "gehan"}]
+    unsure = [one | {"fewest": 1, "fewest_is_enough": False} for one in useless]
+    for tried, marked in ((useless, False), (unsure, True)):
+        said = readings_in_words(found | {"conventions": {"tried": tried, "not_followed": []}})
+        assert "No other reading is shown to need fewer." in said
+        assert "Most is explained" not in said
+        assert ("not known whether it is enough: 1." in said) == marked
 
 
 def test_a_part_is_named_as_the_ledger_names_its_patients() -> None:

@@ -21,12 +21,14 @@ from recohort.cli import main
 from recohort.exhibits.conflicts import to_json
 from recohort.exhibits.proofs import proof
 from recohort.ledger import Ledger
+from recohort.solve import attribute_model
 from recohort.solve.audit import Audit, audit
 from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
 from recohort.solve.conflicts import attainable
 from recohort.solve.instance import Settings
 from recohort.solve.parts import parts_of
 from recohort.solve.statements import as_printed
+from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.witness import met_claims
 
 FAST = Settings(seconds=5)
@@ -356,3 +358,30 @@ def test_conflicts_of_two_of_the_committed_audit_come_again(number: int) -> None
         ids = [name for names in pair["claims"] for name in names]
         found: Any = to_json(audit(book, settings=FAST, only=ids))
         assert pair in found["parts"][-1]["conflicts"]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_order_of_patients_changes_no_conflict_of_tables(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Oracle: the same questions of patients in any order."""
+    rng = random.Random(seed)
+    levels = {"arm": "abc", "sex": "fm", "risk": "lh"}
+    claims = []
+    for n in range(9):
+        some = rng.sample(sorted(levels), rng.randint(1, 2))
+        where = {name: rng.choice(levels[name]) for name in some}
+        claims.append({"id": f"c{n}", "at": "nowhere", "count": str(rng.randint(0, 4)), "where": where})
+    groups = [{"sex": "f"}, {"sex": "m"}]
+    claims.append({"id": "p", "at": "nowhere", "p_value": "0.4", "groups": groups, "outcome": {"risk": "h"}})
+    asked = _document(claims, patients=8)
+    asked["attributes"] = {
+        "arm": {"levels": list("abc")},
+        "sex": {"levels": list("fm")},
+        "risk": {"levels": list("lh"), "where": {"sex": "f"} if seed % 2 else {}},
+    }
+    book = Ledger.model_validate(asked)
+    sorted_ = audit_tables(book)
+    monkeypatch.setattr(attribute_model, "FINEST_ORDER", 1)
+    assert audit_tables(book) == sorted_
+    assert sorted_.complete

@@ -12,6 +12,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import recohort.solve.audit
+import recohort.solve.readings
 from recohort import estimators
 from recohort.cli import main
 from recohort.ledger import Ledger
@@ -20,7 +22,9 @@ from recohort.solve.conventions import Alternative, alternatives, under
 from recohort.solve.demands import build
 from recohort.solve.instance import Settings
 from recohort.solve.parts import parts_of
-from recohort.solve.readings import Readings, best, readings
+from recohort.solve.readings import Readings, best, in_words, readings, shown
+from recohort.solve.statements import Finding
+from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.witness import cohort_of, met_claims
 
 FAST = Settings(seconds=5)
@@ -160,6 +164,7 @@ def test_with_ties_p_values_take_no_part() -> None:
     (tied,) = (o.audit for o in readings(base, settings=FAST).tried if o.changed == (("ties", "allowed"),))
     assert "c2" not in base.left_out
     assert "c2" in tied.left_out
+    assert not shown(tied, base)
 
 
 @given(st.lists(st.tuples(st.integers(1, 120), st.booleans()), min_size=2, max_size=9))
@@ -192,6 +197,79 @@ def test_the_command_says_and_writes_it(tmp_path: Path, capsys: pytest.CaptureFi
     assert written["not_followed"] == [{"events": "relapse-or-transplant"}, {"survival_test": "peto"}]
     assert main([*asked, "--conventions", "--only", "c2"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+# --- interrupted ---------------------------------------------------------------------------------
+
+
+def _interrupting(monkeypatch: pytest.MonkeyPatch, most: int) -> list[str]:
+    """Let Ctrl-C come when so many readings were begun; return the list in which they are noted."""
+    begun: list[str] = []
+
+    def audited(ledger: Ledger, *arguments: Any, **named: Any) -> Finding:
+        if len(begun) == most:
+            raise KeyboardInterrupt
+        begun.append(str([ledger.convention(name) for name in CONVENTIONS]))
+        return audit_tables(ledger, *arguments, **named)
+
+    monkeypatch.setattr(recohort.solve.readings, "audit_tables", audited)
+    return begun
+
+
+def test_goes_on_where_it_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Oracle: one run that nothing interrupts."""
+    file = tmp_path / "ledger.yaml"
+    file.write_text(yaml.safe_dump(document(), sort_keys=False))
+    asked = ["conflicts", "--ledger", str(file), "--seconds", "5", "--conventions", "--jobs", "1", "--out"]
+    out, whole = tmp_path / "conflicts.json", tmp_path / "whole.json"
+    begun = _interrupting(monkeypatch, 3)
+    assert main([*asked, str(out)]) == 130
+    assert capsys.readouterr().err == (
+        f"recohort conflicts: interrupted; the same command goes on from {out}.readings\n"
+    )
+    assert not out.exists()
+    monkeypatch.setattr(recohort.solve.audit, "audit_tables", None)  # the audit itself is kept, too
+    again = _interrupting(monkeypatch, 99)
+    assert main([*asked, str(out)]) == 1
+    assert len({*begun, *again}) == len(begun) + len(again)  # none twice
+    monkeypatch.undo()
+    assert main([*asked, str(whole)]) == 1
+    assert out.read_bytes() == whole.read_bytes()
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["conflicts.json", "ledger.yaml", "whole.json"]
+
+
+def test_readings_in_work_are_told(found: tuple[Audit, Readings]) -> None:
+    told: list[tuple[str, float]] = []
+    readings(found[0], settings=FAST, tell=lambda what, share: told.append((what, share)))
+    assert [share for _, share in told] == sorted(share for _, share in told)
+    assert told[0] == ("rate_reading: three-years", 0.0)
+    for one in found[1].tried:
+        assert any(what == in_words(one.changed) for what, _ in told)
+
+
+# --- many statements that fail alone -------------------------------------------------------------
+
+
+def test_a_convention_under_which_many_statements_fail_alone_ends() -> None:
+    """By hand: a percentage that was rounded up is no truncated one, one that was rounded down may be."""
+    yes = {f"x{i}": (5 * i) % 37 + 1 for i in range(20)}
+    counts = [(name, level, n if level else 38 - n) for name, n in yes.items() for level in (0, 1)]
+    claims: list[dict[str, Any]] = [
+        {"count_percent": f"{n} ({(200 * n + 38) // 76})", "where": {name: level}}
+        for name, level, n in counts
+    ]
+    large = document(claims)
+    large["study"]["patients"] = 38
+    large["attributes"] = {name: {"levels": [0, 1]} for name in yes}
+    base = audit(Ledger.model_validate(large), settings=FAST)
+    (cut,) = (o.audit for o in readings(base, settings=FAST).tried if o.changed[0].option == "truncated")
+    rounded_up = sum((200 * n + 38) // 76 > 100 * n // 38 for _, _, n in counts)
+    assert rounded_up > 12
+    assert base.fewest == 0
+    assert (cut.fewest, shown(cut, base)) == (rounded_up, True)
+    assert [len(conflict) for finding in cut.findings for conflict in finding.conflicts] == [1] * rounded_up
 
 
 def test_an_effect_of_an_option_that_is_none_gets_one_line(

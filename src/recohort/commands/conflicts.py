@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from recohort.commands import DONE, NOT_MET
+from recohort.commands import DONE, INTERRUPTED, NOT_MET
 from recohort.commands.arguments import add_jobs, processes, seconds
-from recohort.commands.reports import naming
+from recohort.commands.reports import complain, naming
 from recohort.files import InputError, check_writable, shown, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recohort.ledger import Ledger
+    from recohort.solve.audit import Audit
+    from recohort.solve.instance import Settings
+    from recohort.solve.kept import Kept
 
 __all__ = ["arguments", "run"]
 
@@ -46,24 +56,63 @@ def run(options: argparse.Namespace) -> int:
 
     from recohort import cohort, terminal
     from recohort.exhibits import conflicts
-    from recohort.solve.audit import audit
     from recohort.solve.instance import Settings
     from recohort.solve.readings import readings
 
     cohorts = [cohort.read(options.cohort, ledger)] if options.cohort else []
     settings = Settings(seconds=options.seconds)
-    with naming(options.ledger), terminal.progress() as tell:
-        found = audit(ledger, cohorts, settings, only=options.only, jobs=processes(options), tell=tell)
-        others = (
-            readings(found, cohorts, settings, jobs=processes(options), tell=tell)
-            if options.conventions
-            else None
-        )
+    kept = _kept(options, ledger, cohorts, settings)
+    others = None
+    try:
+        with naming(options.ledger), terminal.progress() as tell:
+            found = _base(options, ledger, cohorts, settings, kept, tell)
+            if options.conventions:
+                others = readings(found, cohorts, settings, jobs=processes(options), tell=tell, kept=kept)
+    except KeyboardInterrupt:
+        if kept is None or not kept.path.exists():
+            raise
+        goes_on = f"the same command goes on from {shown(kept.path)}"
+        return complain(f"recohort conflicts: interrupted; {goes_on}", INTERRUPTED)
     if options.out:
         write_text(options.out, terminal.json_text(conflicts.to_json(found, others)) + "\n")
+    if kept:
+        kept.clear()
     if options.json:
         terminal.print_json(conflicts.to_json(found, others))
     else:
         for line in conflicts.to_lines(found, others):
             terminal.print_text(line)
     return NOT_MET if found.fewest else DONE
+
+
+def _kept(
+    options: argparse.Namespace, ledger: Ledger, cohorts: Sequence[pd.DataFrame], settings: Settings
+) -> Kept | None:
+    """Return where finished readings are kept: beside the output, until it is written."""
+    from recohort.solve.kept import Kept, fingerprint
+
+    if options.out is None or not options.conventions:
+        return None
+    of = fingerprint(ledger.model_dump_json(), settings, *(cohort.to_csv() for cohort in cohorts))
+    return Kept(options.out.with_name(f"{options.out.name}.readings"), of)
+
+
+def _base(
+    options: argparse.Namespace,
+    ledger: Ledger,
+    cohorts: Sequence[pd.DataFrame],
+    settings: Settings,
+    kept: Kept | None,
+    tell: Callable[[str, float], None],
+) -> Audit:
+    """Audit under the ledger's own conventions, unless that is kept from before."""
+    from recohort.solve.audit import audit, join
+    from recohort.solve.statements import as_printed
+
+    printed = as_printed(ledger)
+    if kept and (before := kept.load("own", printed)):
+        return join(printed, list(before), cohorts, settings.seconds)
+    found = audit(ledger, cohorts, settings, only=options.only, jobs=processes(options), tell=tell)
+    if kept:
+        kept.save("own", found.findings)
+    return found

@@ -13,7 +13,14 @@ from recohort.exhibits.tables import simple
 from recohort.ledger import Ledger
 from recohort.wording import counted
 
-__all__ = ["changes_in_words", "conflict_lists", "part_name", "readings_table", "repair_lists"]
+__all__ = [
+    "changes_in_words",
+    "conflict_lists",
+    "part_name",
+    "readings_in_words",
+    "readings_table",
+    "repair_lists",
+]
 
 Json = Mapping[str, Any]
 
@@ -65,6 +72,25 @@ def readings_table(found: Json, groups: Sequence[Iterable[str]]) -> Html:
         ("Changed", "Fewest amended", "Facts explained", "New misprints"),
         rows,
     )
+
+
+def readings_in_words(found: Json) -> str:
+    """Say which reading explains most with least, as far as it is proven, and what could not be tried."""
+    tried, left_out = found["conventions"]["tried"], found["conventions"]["not_followed"]
+    said = [f"Under the ledger's own conventions {found['fewest']} statements must be amended."]
+    best = [reading for reading in tried if reading["best"]]
+    for reading in best:
+        name, number = changes_in_words(reading["changed"]), reading["fewest"]
+        said.append(f"**Most is explained with least by “{name}”: {number} are left.**")
+    if not best:
+        said.append("**No other reading is shown to need fewer.**")
+    if open_ := sum(not reading["fewest_is_enough"] for reading in tried):
+        said.append(f"“Or more” marks a proven least of which it is not known whether it is enough: {open_}.")
+    if left_out:
+        said.append(
+            f"What these options would change cannot be tried: {'; '.join(map(changes_in_words, left_out))}."
+        )
+    return " ".join(said)
 
 
 def changes_in_words(changed: Mapping[str, object]) -> str:

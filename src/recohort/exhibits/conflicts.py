@@ -41,7 +41,7 @@ def _conventions(base: Audit, others: Readings) -> dict[str, object]:
             {
                 "changed": dict(one.changed),
                 "fewest": one.audit.fewest,
-                "fewest_is_enough": shown(one.audit),
+                "fewest_is_enough": shown(one.audit, base),
                 "reached_by_cohort": one.audit.reached,
                 "best": one is chosen,
                 "parts": [
@@ -185,10 +185,15 @@ def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:
 def _readings(base: Audit, others: Readings) -> Iterator[str]:
     """Say what other conventions would make of an audit."""
     yield ""
-    yield f"Under other conventions (fewest amendments {base.fewest} under the ledger's own):"
+    yield f"Under other conventions (fewest amendments {base.fewest} under the ledger's own), part by part:"
     for one in others.tried:
-        sure = "proven, and enough" if shown(one.audit) else "proven; not known to be enough"
-        yield f"  {in_words(one.changed)}: {one.audit.fewest} ({sure})"
+        fewest = one.audit.fewest
+        said = (
+            f"{fewest}, proven"
+            if shown(one.audit, base)
+            else f"at least {fewest} (that so few do is not proven)"
+        )
+        yield f"  {in_words(one.changed)}: {said}"
         for finding in one.audit.findings:
             if finding.repairs and finding.fewest:
                 more = len(finding.repairs) - 1

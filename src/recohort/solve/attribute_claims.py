@@ -237,11 +237,17 @@ def _p_value(ledger: Ledger, claim: Claim, table: Table) -> float:
     """P value of a table, by the ledger's test of counts."""
     counts = [(outcome, size - outcome) for outcome, size in zip(table[::2], table[1::2], strict=True)]
     if ledger.convention("count_test") != "fisher":
-        return estimators.chi_squared(counts)
+        return _chi_squared(tuple(counts))
     if len(counts) != 2:
         raise UnsupportedClaim(f"claim {claim.id}: Fisher's test is for two groups; use chi-squared for more")
     (a, b), (c, d) = counts
     return _fisher(a + b, c + d, a + c)[a]
+
+
+@cache
+def _chi_squared(counts: tuple[tuple[int, int], ...]) -> float:
+    """Remember :func:`recohort.estimators.chi_squared`: the same tables are asked for many times."""
+    return estimators.chi_squared(counts)
 
 
 @cache

@@ -8,8 +8,9 @@ is added by :mod:`recohort.solve.attribute_claims`.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ortools.sat.python import cp_model
 
@@ -27,6 +28,10 @@ LatestRow = Mapping[str, float]
 
 LARGEST = 10**12
 """Numbers beyond this many units of their last decimal would overflow the solver's sums."""
+
+
+FINEST_ORDER = 64
+"""Patients are told apart by at most so many combinations of levels when they are put in order."""
 
 
 class AttributeModel:
@@ -168,6 +173,39 @@ class AttributeModel:
                 self.model.add(self.number[name][patient] == step)
                 self.limits[name][patient] = (step, step)
                 self.model.add_bool_and([self.present[name][patient]])
+
+    def sort_patients(self, names: Iterable[str]) -> None:
+        """Let patients stand in the order of their levels of some attributes, empty cells first.
+
+        Where nothing distinguishes patients beforehand this excludes no set of them, and the solver need
+        not prove the same for each way to number them.
+
+        Parameters
+        ----------
+        names : iterable of str
+            The first counts most; those that make the order too fine are passed over, as numbers are.
+        """
+        chosen, finest = [], 1
+        for name in names:
+            levels = self.ledger.attributes[name].levels or ()
+            if levels and finest * (len(levels) + 1) <= FINEST_ORDER:
+                finest *= len(levels) + 1
+                chosen.append(name)
+        if chosen:
+            places = [self._place(patient, chosen) for patient in self.patients]
+            for before, after in itertools.pairwise(places):
+                self.model.add(before <= after)
+
+    def _place(self, patient: int, names: Iterable[str]) -> cp_model.LinearExpr:
+        """Return where a patient stands among the combinations of levels of some attributes."""
+        literals: list[cp_model.LiteralT] = []
+        weights: list[int] = []
+        for name in names:
+            mine = self.level[name][patient]
+            weights = [weight * (len(mine) + 1) for weight in weights]
+            literals += mine.values()
+            weights += range(1, len(mine) + 1)
+        return cp_model.LinearExpr.weighted_sum(literals, weights)
 
     # --- conditions and populations -----------------------------------------------------------
 

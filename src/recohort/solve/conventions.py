@@ -10,7 +10,7 @@ from recohort.ledger import Convention, Ledger
 from recohort.ledger_checks import ACTING_CONVENTIONS
 from recohort.solve.instance import WEIGHTS, Settings
 
-__all__ = ["Alternative", "Conventions", "alternatives", "under"]
+__all__ = ["Alternative", "Conventions", "alternatives", "months", "under"]
 
 
 class Alternative(NamedTuple):
@@ -61,6 +61,12 @@ def _times_by_name(ledger: Ledger) -> Iterator[str]:
         for time in (claim.month, *(claim.at_risk or {}).values()):
             if isinstance(time, str):
                 yield time
+
+
+def months(ledger: Ledger, one: Alternative) -> dict[float, float]:
+    """Give the months of printed rates that an option reads as others."""
+    effect = ledger.conventions[one.convention].amounts_to.get(one.option)
+    return dict(effect.months) if effect else {}
 
 
 def under(ledger: Ledger, settings: Settings, changed: Iterable[Alternative]) -> Conventions:

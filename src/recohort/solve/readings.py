@@ -14,12 +14,15 @@ from functools import partial
 
 import pandas as pd
 
+from recohort.ledger import Ledger
 from recohort.solve.audit import Audit, audited_parts, join
-from recohort.solve.conflicts import audit_again, audit_part
-from recohort.solve.conventions import Alternative, alternatives, under
+from recohort.solve.conflicts import audit_again
+from recohort.solve.conventions import Alternative, alternatives, months, under
 from recohort.solve.instance import Settings
+from recohort.solve.kept import Kept
 from recohort.solve.parts import Part
 from recohort.solve.problem import Test
+from recohort.solve.statements import Finding
 from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.workers import Workers, local
 
@@ -31,6 +34,8 @@ HURRIED = 0.25
 """Share of the time limit for each question, as there are many readings."""
 MOST_TOGETHER = 12
 """So many combinations of helpful changes are audited, those of most changes last."""
+MOST_OF_TABLES = 400
+"""So many questions are asked of the tables; what is then open is called not known."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +73,24 @@ def best(base: Audit, found: Readings) -> Reading | None:
 
     None if no reading is shown to need fewer than the ledger's own conventions.
     """
-    fewer = [one for one in found.tried if shown(one.audit) and one.audit.fewest < base.fewest]
+    fewer = [one for one in found.tried if _helps(base, one)]
     return min(fewer, key=lambda one: (one.audit.fewest, len(one.changed)), default=None)
 
 
-def shown(audit: Audit) -> bool:
-    """Whether patients show, part by part, that the fewest amendments are enough."""
-    return audit.reached or all(finding.repairs or not finding.fewest for finding in audit.findings)
+def _helps(base: Audit, one: Reading) -> bool:
+    return one.audit.fewest < base.fewest and shown(one.audit, base)
+
+
+def shown(audit: Audit, base: Audit) -> bool:
+    """Whether patients show that a reading's fewest amendments are enough, if only part by part.
+
+    Claims that no part holds (tests between parts, say) are left aside, but none that took part in proofs
+    under the ledger's own conventions.
+    """
+    if audit.reached:
+        return True
+    enough = all(finding.repairs or not finding.fewest for finding in audit.findings)
+    return enough and set(audit.left_out) <= set(base.left_out)
 
 
 def readings(
@@ -84,6 +100,7 @@ def readings(
     *,
     jobs: int = 1,
     tell: Tell = lambda _what, _share: None,
+    kept: Kept | None = None,
 ) -> Readings:
     """Repeat an audit under each convention that can be followed, then under helpful ones together.
 
@@ -98,41 +115,73 @@ def readings(
     jobs : int
         Processes. What is found does not depend on it.
     tell : callable, optional
+        Told which readings are in work and the share that is done.
+    kept : Kept, optional
+        Keeps each reading that is finished; those that it holds already are not made again.
     """
     settings = settings or Settings()
     settings = dataclasses.replace(settings, seconds=settings.seconds * HURRIED)
     known, unknown = alternatives(base.ledger)
     before = {part.name: part for part in audited_parts(base.ledger, base.findings[0])}
-    again = partial(_audit_under, base, before, settings, tuple(cohorts))
-    alone = _all(again, [(one,) for one in known], jobs, lambda what, share: tell(what, 0.7 * share))
-    helpful = [one.changed[0] for one in alone if shown(one.audit) and one.audit.fewest < base.fewest]
-    together = list(itertools.islice(_together(helpful), MOST_TOGETHER))
-    more = _all(again, together, jobs, lambda what, share: tell(what, 0.7 + 0.3 * share))
+    again = _Again(base, before, settings, tuple(cohorts))
+    alone = _all(again, [(one,) for one in known], jobs, lambda what, share: tell(what, 0.7 * share), kept)
+    helpful = [one.changed[0] for one in alone if _helps(base, one)]
+    together = list(itertools.islice(_together(helpful, base.ledger), MOST_TOGETHER))
+    more = _all(again, together, jobs, lambda what, share: tell(what, 0.7 + 0.3 * share), kept)
     return Readings((*alone, *more), unknown)
 
 
-def _together(some: Sequence[Alternative]) -> Iterator[Changed]:
-    """Yield combinations of changes, of each convention one at most."""
+def _together(some: Sequence[Alternative], ledger: Ledger) -> Iterator[Changed]:
+    """Yield combinations of changes, of each convention and of what each printed month means one at most."""
     for size in range(2, len(some) + 1):
         for combination in itertools.combinations(some, size):
-            if len({one.convention for one in combination}) == size:
+            about = [what for one in combination for what in (one.convention, *months(ledger, one))]
+            if len(set(about)) == len(about):
                 yield combination
 
 
 def _all(
-    again: Callable[[Changed], Audit], wanted: Sequence[Changed], jobs: int, tell: Tell
+    again: _Again, wanted: Sequence[Changed], jobs: int, tell: Tell, kept: Kept | None
 ) -> tuple[Reading, ...]:
-    """Audit under each of some changes, side by side."""
-    workers: Workers[Audit] = local(min(jobs, len(wanted)) or 1)
-    done: dict[int, Audit] = {}
-    for number, audit in workers(partial(_numbered, again, tuple(wanted)), iter(range(len(wanted)))):
-        done[number] = audit
-        tell(in_words(wanted[number]), len(done) / len(wanted))
-    return tuple(Reading(changed, done[number]) for number, changed in enumerate(wanted))
+    """Audit under each of some changes, side by side, unless it is kept from before."""
+    done: dict[int, tuple[Finding, ...]] = {}
+    names = [_file_name(again.base.ledger, changed) for changed in wanted]
+    for number, changed in enumerate(wanted):
+        if kept and (found := kept.load(names[number], again.ledger(changed))):
+            done[number] = found
+    waiting = [number for number in range(len(wanted)) if number not in done]
+    in_work: dict[int, str] = {}
+
+    def say() -> None:
+        tell("; ".join(list(in_work.values())) or "done", len(done) / len(wanted))
+
+    def handed_out() -> Iterator[int]:  # called from other threads
+        for number in waiting:
+            in_work[number] = in_words(wanted[number])
+            say()
+            yield number
+
+    workers: Workers[tuple[Finding, ...]] = local(min(jobs, len(waiting)) or 1)
+    for number, found in workers(partial(_numbered, again, tuple(wanted)), handed_out()):
+        done[number] = found
+        if kept:
+            kept.save(names[number], found)
+        del in_work[number]
+        say()
+    return tuple(
+        Reading(changed, again.joined(changed, done[number])) for number, changed in enumerate(wanted)
+    )
 
 
-def _numbered(again: Callable[[Changed], Audit], wanted: Sequence[Changed], number: int) -> Audit:
-    return again(wanted[number])
+def _file_name(ledger: Ledger, changed: Changed) -> str:
+    """Name changes of conventions by their places in the ledger: its words may hold anything."""
+    places = {name: place for place, name in enumerate(ledger.conventions)}
+    options = ((places[name], ledger.conventions[name].options.index(option)) for name, option in changed)
+    return "-".join(f"{convention}.{option}" for convention, option in options)
+
+
+def _numbered(again: _Again, wanted: Sequence[Changed], number: int) -> tuple[Finding, ...]:
+    return again.audit(wanted[number])
 
 
 def in_words(changed: Iterable[Alternative]) -> str:
@@ -140,25 +189,40 @@ def in_words(changed: Iterable[Alternative]) -> str:
     return ", ".join(f"{name}: {option}" for name, option in changed)
 
 
-def _audit_under(
-    base: Audit,
-    before: Mapping[str, Part],
-    settings: Settings,
-    cohorts: tuple[pd.DataFrame, ...],
-    changed: Changed,
-) -> Audit:
-    """Audit under changed conventions, as far as they touch what was asked before."""
-    ledger, other = under(base.ledger, settings, changed)
-    found = {finding.name: finding for finding in base.findings}
-    findings = [audit_tables(ledger, cohorts)]
-    for part in audited_parts(ledger, findings[0]):
-        if part.name not in before:
-            findings.append(audit_part(part, other, cohorts))
-        elif _question(part, other) == _question(before[part.name], settings):
-            findings.append(found[part.name])
-        else:
-            findings.append(audit_again(part, found[part.name], other, cohorts))
-    return join(ledger, findings, cohorts, settings.seconds)
+@dataclass(frozen=True)
+class _Again:
+    """An audit repeated as far as changed conventions touch what was asked before."""
+
+    base: Audit
+    before: Mapping[str, Part]
+    settings: Settings
+    cohorts: tuple[pd.DataFrame, ...]
+
+    def ledger(self, changed: Changed) -> Ledger:
+        """Return the ledger under changed conventions."""
+        return under(self.base.ledger, self.settings, changed).ledger
+
+    def joined(self, changed: Changed, findings: Sequence[Finding]) -> Audit:
+        """Put together what was found under changed conventions."""
+        return join(self.ledger(changed), list(findings), self.cohorts, self.settings.seconds)
+
+    def audit(self, changed: Changed) -> tuple[Finding, ...]:
+        """Audit the tables, then the parts."""
+        ledger, other = under(self.base.ledger, self.settings, changed)
+        findings = [audit_tables(ledger, self.cohorts, seconds=other.seconds, most=MOST_OF_TABLES)]
+        for part in audited_parts(ledger, findings[0]):
+            like = self._like(part)
+            before = self.before.get(like.name)
+            if before is not None and _question(part, other) == _question(before, self.settings):
+                findings.append(like)
+            else:
+                findings.append(audit_again(part, like, other, self.cohorts))
+        return tuple(findings)
+
+    def _like(self, part: Part) -> Finding:
+        """Return what was found of most of a part's statements under the ledger's own conventions."""
+        mine = {s.ids for s in part.statements}
+        return max(self.base.findings, key=lambda found: len(mine & {s.ids for s in found.statements}))
 
 
 def _question(part: Part, settings: Settings) -> tuple[object, ...]:

@@ -8,7 +8,6 @@ ensemble is whole: an interrupted run goes on from them.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-import recohort
 from recohort import ensemble
 from recohort.cohort import CohortError
 from recohort.solve.draws import Drawn, Plan, draw
+from recohort.solve.kept import fingerprint
 from recohort.solve.reconstruct import refuse_clash
 from recohort.wording import counted
 
@@ -83,8 +82,7 @@ class Folder:
     def __init__(self, path: Path, plan: Plan) -> None:
         self.path = path
         self._plan = plan
-        parts = (plan.ledger.model_dump_json(), plan.seed, plan.settings, _code())
-        self._of = hashlib.sha256(repr(parts).encode()).hexdigest()
+        self._of = fingerprint(plan.ledger.model_dump_json(), plan.seed, plan.settings)
 
     def _file(self, start: int) -> Path:
         return self.path / f"start-{start:05d}.parquet"
@@ -122,14 +120,6 @@ class Folder:
             file.unlink()
         if self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
-
-
-def _code() -> str:
-    """Return a digest of this package's source: what another version drew is not mixed in."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(recohort.__file__).parent.rglob("*.py")):
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def sample(

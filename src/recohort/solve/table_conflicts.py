@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pandas as pd
@@ -12,6 +13,7 @@ from recohort.solve.attribute_claims import add_claims, concerns_attributes
 from recohort.solve.attribute_model import AttributeModel
 from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.cpsat import run
+from recohort.solve.problem import UnsupportedClaim
 from recohort.solve.statements import Finding, Statement, finding, known
 
 __all__ = ["audit_tables"]
@@ -24,6 +26,7 @@ def audit_tables(
     cohorts: Sequence[pd.DataFrame] = (),
     *,
     seconds: float = 20.0,
+    most: int | None = None,
     tell: Tell = lambda _: None,
 ) -> Finding:
     """Audit all claims on attributes.
@@ -36,15 +39,31 @@ def audit_tables(
         Known patients: whatever they meet can hold together.
     seconds : float
         Limit of each question, in the solver's deterministic time.
+    most : int, optional
+        So many questions are asked; what is then open is called not known.
+    tell : callable, optional
+
+    Raises
+    ------
+    UnsupportedClaim
+        If the claims are beyond what the solver can aim at.
     """
     alike: dict[object, list[Claim]] = {}
     for claim in filter(concerns_attributes, ledger.claims):
         alike.setdefault(_what(claim), []).append(claim)
     statements = tuple(Statement(tuple(claims)) for claims in alike.values())
+    about = [_attributes(statement.claims[0]) for statement in statements]
 
     def ask(kept: frozenset[int], quick: bool) -> Verdict[None]:  # noqa: ARG001 - all are quick
         m = AttributeModel(ledger.with_claims(statements[k].claims[0] for k in sorted(kept)))
-        add_claims(m)
+        try:
+            add_claims(m)
+        except UnsupportedClaim:  # a P value, say, without the claims on the sizes of its groups
+            if len(kept) == len(statements):
+                raise
+            return Verdict("unknown")
+        names = Counter(name for k in sorted(kept) for name in sorted(about[k]))
+        m.sort_patients(name for name, _ in names.most_common())
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
         solver.parameters.linearization_level = 2
@@ -55,9 +74,23 @@ def audit_tables(
         solved = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
         return Verdict("feasible", kept) if solved else Verdict("unknown")
 
-    explorer: Explorer[None] = Explorer(len(statements), ask, known(statements, cohorts, ledger), tell)
-    explorer.explore([k] for k in range(len(statements)))
+    witnesses = known(statements, cohorts, ledger)
+    explorer: Explorer[None] = Explorer(len(statements), ask, witnesses, tell, most)
+    explorer.explore(_easier(about))
     return finding("tables", statements, explorer)
+
+
+def _attributes(claim: Claim) -> frozenset[str]:
+    """Names of the attributes that a claim speaks of."""
+    conditions = (claim.where, claim.of, *(claim.groups or ()), claim.outcome or claim.where)
+    return frozenset(filter(None, [claim.attribute])).union(*(c.attributes for c in conditions))
+
+
+def _easier(about: Sequence[frozenset[str]]) -> list[set[int]]:
+    """Give sets in which conflicts are cheap to find: each statement, then those on the same attributes."""
+    groups = sorted(set(about), key=lambda names: (len(names), sorted(names)))
+    alone = [{k} for k in range(len(about))]
+    return [*alone, *({k for k, names in enumerate(about) if names <= group} for group in groups)]
 
 
 def _what(claim: Claim) -> object:
