@@ -21,6 +21,7 @@ Floats = npt.NDArray[np.float64]
 Random = np.random.Generator
 
 MIX = np.array([0.72, 0.86])
+ALL_ALIKE = np.ones((0, 0, 0, 2))
 
 
 class Rules(NamedTuple):
@@ -30,7 +31,9 @@ class Rules(NamedTuple):
     `Problem.exchanges`. `forbidden`: ticks that no time may take. `distinct`: 1 if no two patients
     may share a time. Times lie in [first, last] ticks; fresh times are drawn up to `horizon`. `mix`
     (2,): shares of proposals that change one patient, and of those that do this or swap the outcomes
-    of two; the others exchange attributes.
+    of two; the others exchange attributes. `likely` (n_endpoints, n_types, last + 1, 2): how likely a
+    patient of a type is to be censored, or to have an event, at a tick; positive, in any unit. Empty, the
+    default: all alike.
     """
 
     parent: Ints
@@ -41,6 +44,7 @@ class Rules(NamedTuple):
     last: int
     horizon: int
     mix: Floats = MIX
+    likely: Floats = ALL_ALIKE
 
 
 @compiled
@@ -56,12 +60,15 @@ def _fresh_tick(random: Random, rules: Rules, state: State, endpoint: int, patie
     if pick < 0.4:
         step = 1 + int(30 * random.random() ** 3)
         tick = state.time[endpoint, patient] + (step if random.random() < 0.5 else -step)
-    elif pick < 0.7:
+    elif pick < 0.7 and rules.likely.size == 0:
         other = _below(random, state.types.size)
         tick = state.time[_below(random, state.time.shape[0]), other]
         tick += 1 if random.random() < 0.5 else -1
     else:
         tick = rules.first + int((rules.horizon - rules.first) * random.random())
+    if rules.likely.size:  # turned back at an end, not stopped there: the way back is as likely as the way
+        tick = 2 * rules.first - tick if tick < rules.first else tick
+        tick = 2 * rules.last - tick if tick > rules.last else tick
     return int(min(max(tick, rules.first), rules.last))
 
 

@@ -96,6 +96,22 @@ def _keep(source: State, target: State, touched: Ints) -> None:
 
 
 @compiled
+def _is_likely(random: Random, rules: Rules, state: State, old: State, touched: Ints) -> bool:
+    """Accept a proposal as often as the patients that it makes are likely, beside those that they were."""
+    if rules.likely.size == 0:
+        return True
+    ratio = 1.0
+    for t in range(touched.size):
+        if t and touched[t] == touched[0]:
+            continue
+        for e in range(state.time.shape[0]):
+            p = touched[t]
+            ratio *= rules.likely[e, state.types[p], state.time[e, p], state.event[e, p]]
+            ratio /= rules.likely[e, old.types[p], old.time[e, p], old.event[e, p]]
+    return bool(random.random() < ratio)
+
+
+@compiled
 def _run(
     layout: Layout,
     work: Work,
@@ -117,7 +133,8 @@ def _run(
     while step < schedule.steps and (lowest > 0 or schedule.go_on):
         step += 1
         temperature = schedule.hot + (schedule.cold - schedule.hot) * (step / schedule.steps)
-        if not propose(random, rules, state, touched):
+        legal = propose(random, rules, state, touched)
+        if not (legal and _is_likely(random, rules, state, old, touched)):
             _keep(old, state, touched)
             continue
         # accept with a probability that falls off like exp(-delta/T), without an exponential

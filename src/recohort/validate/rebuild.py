@@ -18,6 +18,7 @@ from recohort.conditions import Condition
 from recohort.design import EVERYONE
 from recohort.solve.baseline import Settings, solve_baseline
 from recohort.solve.demands import build
+from recohort.solve.pace import even_pace
 from recohort.solve.reconstruct import rules_of
 from recohort.solve.search import Schedule, anneal
 from recohort.solve.starts import likely_state
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from recohort.ledger import Ledger
+    from recohort.solve.moves import Rules
     from recohort.solve.objective import State
     from recohort.solve.problem import Problem
     from recohort.validate.datasets import Dataset
@@ -68,7 +70,7 @@ class Effort:
 
 
 def rebuild(
-    ledger: Ledger, dataset: Dataset, seed: int, effort: Effort | None = None
+    ledger: Ledger, dataset: Dataset, seed: int, effort: Effort | None = None, *, even: bool = False
 ) -> tuple[Ensemble, int]:
     """Reconstruct an ensemble of cohorts that meet every claim of a ledger.
 
@@ -81,6 +83,9 @@ def rebuild(
     seed : int
         The same seed gives the same cohorts.
     effort : Effort, optional
+    even : bool
+        Whether to prefer curves that go on at an even pace, see :mod:`recohort.solve.pace`. Otherwise one
+        cohort is as good as another, as for the cohorts of the book.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def rebuild(
     """
     effort = effort or Effort()
     problem = build(ledger)
-    found = _searches(problem, ledger, seed, effort)
+    found = _searches(problem, ledger, seed, effort, even=even)
     states = _walks(problem, found, seed, effort)
     resolution = ledger.study.time.resolution
     ensemble: Ensemble = {}
@@ -170,34 +175,38 @@ def _longest(ledger: Ledger, dataset: Dataset) -> float:
 # --- ours ----------------------------------------------------------------------------------------
 
 
-def _searches(problem: Problem, ledger: Ledger, seed: int, effort: Effort) -> list[State]:
-    """Cohorts that meet every claim, each searched for on its own."""
+def _searches(
+    problem: Problem, ledger: Ledger, seed: int, effort: Effort, *, even: bool
+) -> list[tuple[State, Rules]]:
+    """Cohorts that meet every claim, each searched for on its own, and the rules of its search."""
     kinds = _kinds(problem, solve_baseline(ledger, Settings(seed=seed)))
     rules, tracks = rules_of(problem), problem.tracks()
     random = np.random.default_rng(seed)
-    found: list[State] = []
+    found: list[tuple[State, Rules]] = []
     schedules = [SCHEDULE] * effort.tries + [LONG_SCHEDULE] * effort.last_tries
     for number, schedule in enumerate(schedules):
         if len(found) == effort.cohorts or (found and number >= effort.tries):
             break
-        start = likely_state(problem, kinds, rules, random)
-        state, loss, _ = anneal(tracks, rules, start, schedule, int(random.integers(2**32)))
+        mine = even_pace(problem, rules, random) if even else rules
+        start = likely_state(problem, kinds, mine, random)
+        state, loss, _ = anneal(tracks, mine, start, schedule, int(random.integers(2**32)))
         if loss == 0:
-            found.append(state)
+            found.append((state, mine))
     return found
 
 
-def _walks(problem: Problem, found: list[State], seed: int, effort: Effort) -> list[State]:
+def _walks(problem: Problem, found: list[tuple[State, Rules]], seed: int, effort: Effort) -> list[State]:
     """Add cohorts to those found until there are enough."""
-    rules, tracks = rules_of(problem), problem.tracks()
+    tracks = problem.tracks()
     random = np.random.default_rng([seed, 1])
     step = Schedule(effort.walk, 0.0, 0.0, 1)
-    states = list(found)
-    while found and len(states) < effort.cohorts:
-        state, loss, _ = anneal(tracks, rules, states[-len(found)], step, int(random.integers(2**32)))
+    reached = list(found)
+    while found and len(reached) < effort.cohorts:
+        before, rules = reached[-len(found)]
+        state, loss, _ = anneal(tracks, rules, before, step, int(random.integers(2**32)))
         assert loss == 0
-        states.append(state)
-    return states
+        reached.append((state, rules))
+    return [state for state, _ in reached]
 
 
 def _kinds(problem: Problem, attributes: pd.DataFrame) -> Ints:

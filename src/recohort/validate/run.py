@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "METHODS", "Job", "all_jobs", "fall_after", "run", "run_job"]
 
-METHODS = ("recohort", "parametric", "naive", "oracle")
+METHODS = ("recohort", "even", "parametric", "naive", "oracle")
 SIZES = (38, 100)
 DRAWS = 10
 SMALLEST = 5
@@ -91,25 +91,28 @@ def run_job(job: Job, effort: Effort | None = None) -> list[dict[str, object]]:
     dataset = DATASETS[job.dataset]
     truth, ledger = _printed(job, dataset)
     groups, seed = groups_of(truth, dataset), job.draw
-    curves = parametric(ledger, dataset, effort.cohorts, seed)
-    rebuilt, independent = rebuild(ledger, dataset, seed, effort)
+    plain, independent = rebuild(ledger, dataset, seed, effort)
+    even, even_independent = rebuild(ledger, dataset, seed, effort, even=True)
+    fitted, curves = parametric(ledger, dataset, effort.cohorts, seed)
     ensembles: dict[str, Ensemble] = {
-        "recohort": rebuilt,
-        "parametric": curves[0],
+        "recohort": plain,
+        "even": even,
+        "parametric": fitted,
         "naive": naive(ledger, dataset, effort.cohorts, seed),
         "oracle": oracle(ledger, dataset, groups, _rates_at(job, dataset), seed),
     }
+    found = {"recohort": independent, "even": even_independent}
     rows = []
     for name, group in groups.items():
         for method, ensemble in ensembles.items():
             if group.time.size < SMALLEST or not ensemble.get(name):
                 continue
             grid = grid_to(follow_up_of(group))
-            estimate = curves[1][name].at(grid) if method == "parametric" else None
+            estimate = curves[name].at(grid) if method == "parametric" else None
             row: dict[str, object] = job._asdict() | {"group": name, "method": method}
             row |= {"size": group.time.size, "events": int(group.event.sum())}
             row["fall_after"] = fall_after(group, printed_points(ledger, name))
-            row["independent"] = independent if method == "recohort" else len(ensemble[name])
+            row["independent"] = found.get(method, len(ensemble[name]))
             row |= asdict(errors(group, ensemble[name], estimate))
             if name == EVERYONE and method != "oracle":  # it draws each group by itself
                 row |= _compare_hazards(truth, dataset, ensemble)
