@@ -55,7 +55,11 @@ def _below(random: Random, n: int) -> int:
 
 @compiled
 def _fresh_tick(random: Random, rules: Rules, state: State, endpoint: int, patient: int) -> int:
-    """Draw a new tick: near the old one, beside another patient's, or anywhere."""
+    """Draw a new tick: near the old one, beside another patient's, or anywhere.
+
+    Where some patients are likelier, the way back must be as likely as the way: nothing beside others,
+    which crowds times together, and at an end a step is turned back.
+    """
     pick = random.random()
     if pick < 0.4:
         step = 1 + int(30 * random.random() ** 3)
@@ -66,7 +70,7 @@ def _fresh_tick(random: Random, rules: Rules, state: State, endpoint: int, patie
         tick += 1 if random.random() < 0.5 else -1
     else:
         tick = rules.first + int((rules.horizon - rules.first) * random.random())
-    if rules.likely.size:  # turned back at an end, not stopped there: the way back is as likely as the way
+    if rules.likely.size:
         tick = 2 * rules.first - tick if tick < rules.first else tick
         tick = 2 * rules.last - tick if tick > rules.last else tick
     return int(min(max(tick, rules.first), rules.last))
