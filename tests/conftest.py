@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from recohort.ledger import Ledger, load
 
 if TYPE_CHECKING:
     import pandas as pd
+
+collect_ignore = [] if find_spec("sksurv") else ["test_bench.py"]  # scikit-survival is not for every Python
 
 FIXTURES = Path(__file__).with_name("fixtures")
 SMALL_LEDGER = FIXTURES / "small_ledger.yaml"

@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 import venv
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from recohort.paths import ROOT
 
@@ -51,8 +54,40 @@ def test_cells_are_short(path: Path) -> None:
     assert max(len(source.splitlines()) for source in cells) <= LONGEST_CELL
 
 
+@pytest.fixture(scope="module")
+def without_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that hides from Python what is installed here for the tests, but not for a reader."""
+    folder = tmp_path_factory.mktemp("hidden")
+    theirs = _all_needed(["recohort", "ipykernel"])
+    for module, packages in packages_distributions().items():
+        ours = not {canonicalize_name(package) for package in packages} & theirs
+        if ours and module.isidentifier() and not module.startswith("_"):
+            (folder / f"{module}.py").write_text(f"raise ModuleNotFoundError('a reader has no {module}')\n")
+    return folder
+
+
+def _all_needed(packages: list[str]) -> set[str]:
+    """Give packages with all that they need in turn, without extras."""
+    needed: set[str] = set()
+    while packages:
+        package = canonicalize_name(packages.pop())
+        if package not in needed:
+            needed.add(package)
+            wanted = [Requirement(text) for text in requires(package) or ()]
+            here = [one for one in wanted if one.marker is None or one.marker.evaluate({"extra": ""})]
+            packages += [one.name for one in here]
+    return needed
+
+
+def test_a_reader_has_no_tools_of_ours(without_tools: Path) -> None:
+    hidden = {path.stem for path in without_tools.iterdir()}
+    assert {"pytest", "sksurv", "jupyter_book"} <= hidden
+    assert not hidden & {"recohort", "lifelines", "ipykernel", "numpy"}
+
+
 @each_notebook
-def test_runs_alone(path: Path) -> None:
+def test_runs_alone(path: Path, without_tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(without_tools), prepend=os.pathsep)
     NotebookClient(read(path), timeout=120, resources={"metadata": {"path": str(FOLDER)}}).execute()
 
 

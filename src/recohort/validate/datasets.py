@@ -43,6 +43,9 @@ class Dataset:
         "months" or "weeks".
     rate_at : float
         The time at which the paper prints its survival rates, a usual one for the disease.
+    size : int
+        Rows of the data; known without loading them, since not every package that carries one is a
+        dependency of the book.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Dataset:
     factors: Mapping[str, tuple[str, ...]]
     unit: str
     rate_at: float
+    size: int
 
     @property
     def groups(self) -> tuple[str, str]:
@@ -232,7 +236,9 @@ def _whas500() -> pd.DataFrame:
 DATASETS = {
     dataset.name: dataset
     for dataset in (
-        Dataset("lung", "advanced lung cancer", _lung, {"ecog": ("0", "1", "2 or more")}, "months", 12.0),
+        Dataset(
+            "lung", "advanced lung cancer", _lung, {"ecog": ("0", "1", "2 or more")}, "months", 12.0, 227
+        ),
         Dataset(
             "veterans",
             "lung cancer, inoperable",
@@ -240,6 +246,7 @@ DATASETS = {
             {"treatment": ("standard", "test"), "cells": ("small or adeno", "other")},
             "months",
             6.0,
+            137,
         ),
         Dataset(
             "gbsg2",
@@ -248,6 +255,7 @@ DATASETS = {
             {"hormones": ("no", "yes"), "menopause": ("pre", "post")},
             "months",
             36.0,
+            686,
         ),
         Dataset(
             "whas500",
@@ -256,6 +264,7 @@ DATASETS = {
             {"failure": ("no", "yes"), "sex": ("male", "female")},
             "months",
             24.0,
+            500,
         ),
         Dataset(
             "kidney",
@@ -264,9 +273,16 @@ DATASETS = {
             {"age": ("younger", "50 or older"), "sex": ("male", "female")},
             "months",
             24.0,
+            863,
         ),
         Dataset(
-            "rossi", "arrest after release from prison", _rossi, {"aid": ("none", "given")}, "weeks", 26.0
+            "rossi",
+            "arrest after release from prison",
+            _rossi,
+            {"aid": ("none", "given")},
+            "weeks",
+            26.0,
+            432,
         ),
     )
 }
