@@ -94,6 +94,24 @@ def test_where_times_may_be_tied_no_proof_counts_the_steps_of_time() -> None:
     assert found.left_out == ("c4",)
 
 
+def test_a_death_in_the_very_month_of_a_rate(tmp_path: Path) -> None:
+    """By hand: S is 9/10 x 4/5 = 72% until the death at 24.0 months, with three at risk; then it is 48%.
+
+    So 48% at 24 months and a median of 24.0 months can hold together.
+    """
+    claims = [
+        {"count": "13", "where": {"arm": "a"}},
+        {**RATE, "survival": "48%"},
+        {**MEDIAN, "median_survival": "24.0 months"},
+    ]
+    made_up = Ledger.model_validate(_document(claims, 13))
+    lost, died = [1, 2, 3, 5, 6, 7, 8, 10, 30, 40], [4, 9, 24.0]
+    rows = [f"p{t},a,{t},{e},{t},{e}" for e, times in enumerate((lost, died)) for t in times]
+    (tmp_path / "thirteen.csv").write_text("\n".join(["patient,arm,rfs_t,rfs_e,os_t,os_e", *rows]))
+    assert met_claims(cohort.read(tmp_path / "thirteen.csv", made_up), made_up) == {"c0", "c1", "c2"}
+    assert audit(made_up, settings=FAST).fewest == 0
+
+
 def test_nobody_died_yet_somebody_did() -> None:
     rates = [{"survival": s, "endpoint": e, "month": 24, "where": {"arm": "a"}}
              for s, e in (("100%", "rfs"), ("80%", "os"))]  # fmt: skip
@@ -294,7 +312,7 @@ def test_the_papers_tables_amend_no_more_than_they_must() -> None:
 
 
 def test_attainable_p_values_are_those_of_a_complete_enumeration() -> None:
-    """Oracle: all orders of events that the rates leave, listed by `recohort.orders` in chapter 12."""
+    """Oracle: all orders of events that the rates leave, listed by `recohort.joint_orders` in chapter 12."""
     book = as_printed(ledger.load(paths.LEDGER))
     part = parts_of(book)[0]
     first = {claim.id: k for k, s in enumerate(part.statements) for claim in s.claims}

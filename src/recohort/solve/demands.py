@@ -39,7 +39,8 @@ def build(ledger: Ledger, *, outer: bool = False, rank_tests: Collection[str] = 
     ledger : Ledger
     outer : bool
         What the problem is for. A search may ask for a little more than a claim says. A proof must not:
-        with `outer`, whoever meets the claims meets the demands. The two differ for medians by midpoint.
+        with `outer`, whoever meets the claims meets the demands. The two differ for medians by midpoint,
+        and a search lets no time fall exactly on a printed month.
     rank_tests : collection of str
         Tests of survival that the caller can deal with.
 
@@ -78,7 +79,7 @@ def build(ledger: Ledger, *, outer: bool = False, rank_tests: Collection[str] = 
         tuple(Query(*k, tuple(c)) for k, c in queries.items()),
         tuple(Test(*k, tuple(c)) for k, c in tests.items()),
         tuple(SizeTarget(*k, tuple(c)) for k, c in sizes.items()),
-        _forbidden(ledger),
+        np.zeros(0, np.int64) if outer else _forbidden(ledger),
     )
 
 
@@ -177,7 +178,7 @@ def _possible(ledger: Ledger, kind: dict[str, Level | None]) -> bool:
 
 
 def _forbidden(ledger: Ledger) -> Ints:
-    """Ticks on which no time may fall, so that "at 24 months" has one meaning (ties allowed: none)."""
+    """Ticks on which a search lets no time fall, so that "at 24 months" has one meaning; none with ties."""
     if ledger.convention("ties") != "distinct":
         return np.zeros(0, np.int64)
     months = set()

@@ -81,14 +81,11 @@ class Extreme:
     ----------
     bound : float
         No cohort goes beyond; infinite if nothing was proven.
-    found : float
-        Reached by `patients`; NaN if there are none.
     patients : DataFrame, optional
         Patients whom the checker accepts, for the claims in the model.
     """
 
     bound: float
-    found: float = math.nan
     patients: pd.DataFrame | None = None
 
 
@@ -154,16 +151,17 @@ def extreme(relaxation: Relaxation, quantity: Quantity, sense: int) -> Extreme:
         raise Contradiction(tuple(dict.fromkeys(c for d in instance.demands for c in d.claims)))
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return Extreme(sense * math.inf)  # a bound is not set before a solution is known
-    patients = _accepted(model, solver)
-    found = math.nan if patients is None else _scaled(solver.objective_value, quantity, 0)
-    return Extreme(_scaled(solver.best_objective_bound, quantity, sense), found, patients)
+    bound = _scaled(solver.best_objective_bound, quantity, sense)
+    if quantity.kind == "at risk" and sense > 0 and tick is not None and _asked(instance, tick):
+        bound += 1
+    return Extreme(bound, _accepted(model, solver))
 
 
 def tick_of(quantity: Quantity, instance: Instance) -> int | None:
     """Return the tick just after which a model has to be asked; None where time does not matter.
 
     Whoever leaves at a time is still at risk at it, so the number at risk is that just after the tick
-    before.
+    before. Where a claim asks about this very tick it is that just after the tick, or one more.
     """
     if quantity.time is None:
         return None
@@ -171,11 +169,19 @@ def tick_of(quantity: Quantity, instance: Instance) -> int | None:
     if math.isinf(quantity.time):
         return instance.end
     tick = math.floor(quantity.time / scale.resolution + 1e-6)
-    if quantity.kind == "at risk" and tick not in instance.problem.forbidden_ticks:
+    if quantity.kind == "at risk" and not _asked(instance, tick):
         tick = math.ceil(quantity.time / scale.resolution - 1e-6) - 1
     if quantity.population.at_risk is not None:
         tick = max(tick, landmark_tick(instance.problem, quantity.curve))
     return tick
+
+
+def _asked(instance: Instance, tick: int) -> bool:
+    """Whether a claim asks about a tick at which at most one patient leaves.
+
+    A mark for the tick before as well would leave one tick between two marks, and the solver much to do.
+    """
+    return instance.problem.distinct and any(query.tick == tick for query in instance.queries)
 
 
 def _objective(model: OrderModel, quantity: Quantity, tick: int | None) -> Expr:
@@ -192,7 +198,7 @@ def _objective(model: OrderModel, quantity: Quantity, tick: int | None) -> Expr:
 
 
 def _scaled(number: float, quantity: Quantity, sense: int) -> float:
-    """Turn an objective into the quantity; a bound (sense -1 or 1) of survival leaves room for rounding."""
+    """Turn a bound of the objective (sense -1 or 1) into one of the quantity, with room for rounding."""
     if quantity.kind != "survival":
         return float(round(number))
     if number < -(ZERO // 2):

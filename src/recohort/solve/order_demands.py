@@ -119,15 +119,12 @@ class OrderModel(Slots):
         scale = self.instance.problem.ledger.study.time
         horizon = [int(self.instance.horizon)] if 0 < self.instance.horizon < self.instance.end else []
         edges = [scale.ticks(scale.min) - 1, *self.marks, *horizon]
-        taken = set(self.instance.problem.forbidden_ticks.tolist())
-        most = sum(self.most)
-        for i, (start, stop) in enumerate(itertools.pairwise(edges)):
-            room = sum(
-                tick not in taken for tick in range(start + 1, min(stop, start + most + len(taken)) + 1)
-            )
-            for endpoint in self.endpoints if room < most else ():
-                before = self.followed_at(i - 1, endpoint) if i else total(self.start)
-                self.model.add(before - self.followed_at(i, endpoint) <= room)
+        room = [stop - start for start, stop in itertools.pairwise(edges)]
+        narrow = [i for i, ticks in enumerate(room) if ticks < sum(self.most)]
+        for endpoint in self.endpoints:
+            followed = {k: self.followed_at(k, endpoint) for k in {k for i in narrow for k in (i - 1, i)}}
+            for i in narrow:
+                self.model.add(followed[i - 1] - followed[i] <= room[i])
 
     def solve(self) -> Answer:
         """Solve, and solve again without any ladder that slipped through rounded bounds."""

@@ -391,8 +391,10 @@ class Slots:
         early = self.rungs_by(curve, tick)
         return total([step * here for step, here in zip(log_steps(len(early)), early[1:], strict=True)])
 
-    def followed_at(self, mark: int, endpoint: int) -> Var:
-        """Patients followed for an endpoint just after a mark; after the last one, at the horizon."""
+    def followed_at(self, mark: int, endpoint: int) -> Expr:
+        """Patients followed for an endpoint just after a mark; -1 is the start, past the last the horizon."""
+        if mark < 0:
+            return total(self.start)
         inner = endpoint == self.endpoints[0]
         before = [total(self.well[k] + ([] if inner else _flat(self.ill[k]))) for k in range(self.n_slots)]
         leaving = [

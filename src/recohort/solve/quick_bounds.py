@@ -15,7 +15,7 @@ from fractions import Fraction
 from recohort.conditions import Condition
 from recohort.solve.count_bounds import count_extreme
 from recohort.solve.instance import landmark_tick
-from recohort.solve.ladders import Ladder, ladders
+from recohort.solve.ladders import ladders
 from recohort.solve.problem import Problem, Query
 from recohort.solve.quantities import Quantity
 
@@ -71,12 +71,10 @@ def _by_rate(problem: Problem, quantity: Quantity, query: Query, most: int) -> E
     if quantity.kind == "events":
         lengths = [len(ladder) for ladder in known]
         return float(min(lengths)) if after else 0.0, float(max(lengths)) if before else math.inf
-    apart = tick > query.tick or query.tick in problem.forbidden_ticks
-    return 0.0, float(max(_left(ladder, most) for ladder in known)) if after and apart else math.inf
-
-
-def _left(ladder: Ladder, most: int) -> int:
-    return ladder[-1] - 1 if ladder else most
+    if not after or (tick == query.tick and not problem.distinct):
+        return 0.0, math.inf
+    gone = int(tick > query.tick)  # whoever had the last event at that very tick is still at risk at it
+    return 0.0, float(max(ladder[-1] - gone if ladder else most for ladder in known))
 
 
 def together(problem: Problem, bounds: Mapping[Quantity, Ends]) -> dict[Quantity, Ends]:

@@ -230,5 +230,4 @@ def _question(part: Part, settings: Settings) -> tuple[object, ...]:
     statements = tuple((s.ids, s.demands) for s in part.statements)
     if not any(isinstance(s.demands[0], Test) for s in part.statements):
         settings = dataclasses.replace(settings, test=Settings().test)
-    times = (part.problem.distinct, *part.problem.forbidden_ticks.tolist())
-    return statements, part.kinds, part.counts, times, settings
+    return statements, part.kinds, part.counts, part.problem.distinct, settings

@@ -173,7 +173,7 @@ def taken_for_granted(ledger: Ledger) -> str:
     sizes = "the printed group sizes"
     if ledger.convention("ties") != "distinct" or not ledger.endpoints:
         return sizes
-    return f"{sizes}, distinct times, and none exactly at a month for which a rate is printed"
+    return f"{sizes} and distinct times"
 
 
 def known(

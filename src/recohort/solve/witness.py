@@ -79,17 +79,17 @@ class _Story:
         self.early: list[int] = []
         self.items: list[_Item] = []
         self.ends = frozenset(model.endpoints)
+        self.distinct = model.instance.problem.distinct
         first, last = self.scale.ticks(self.scale.min) - 1, self.scale.ticks(self.scale.max)
         self.edges = [first, *model.marks, last]
         if model.instance.horizon < last:
             self.edges.insert(-1, max(first, *self.edges[:-1], int(model.instance.horizon)))
-        self.taken = set(model.instance.problem.forbidden_ticks.tolist())
         self.room = [len(self._free(stretch)) for stretch in range(len(self.edges) - 1)]
         for mark in trace.marks:
             self.room[mark] -= 1
 
-    def _free(self, stretch: int) -> list[int]:
-        return [t for t in range(self.edges[stretch] + 1, self.edges[stretch + 1] + 1) if t not in self.taken]
+    def _free(self, stretch: int) -> range:
+        return range(self.edges[stretch] + 1, self.edges[stretch + 1] + 1)
 
     def tell(self) -> None:
         """Follow the order from slot to slot."""
@@ -161,23 +161,32 @@ class _Story:
         for stretch, group in itertools.groupby(self.items, key=lambda item: item.stretch):
             items = list(group)
             free = self._free(stretch)
-            if len(items) <= len(free):
-                found += [free[math.floor((i + 0.5) * len(free) / len(items))] for i in range(len(items))]
-                continue
-            shared = self._share(items)
-            if shared[-1] >= len(free):
+            if len(items) < len(free):
+                free = free[:-1]  # nobody leaves at a mark itself without need
+            places = list(range(len(items))) if len(items) <= len(free) else self._share(items)
+            used = places[-1] + 1
+            if used > len(free):
                 return None
-            found += [free[place] for place in shared]
+            found += [free[math.floor((place + 0.5) * len(free) / used)] for place in places]
         return found
 
     def _share(self, items: list[_Item]) -> list[int]:
-        """Places of items when patients who leave different endpoints may share a tick."""
+        """Places of items when patients may share a tick.
+
+        Patients who leave different endpoints may. Where times may be tied, so may others, but then the
+        events come first, so none may follow a loss.
+        """
         places: list[int] = []
-        place, occupied = 0, set[int]()
+        place, left, parted = 0, set[int](), set[int]()
         for item in items:
-            if occupied & item.leaves:
-                place, occupied = place + 1, set()
-            occupied |= item.leaves
+            lost = item.step in ("lost", "parted")
+            clash = (self.distinct or not lost) and item.leaves & left
+            if clash or item.patient in parted:
+                place, left, parted = place + 1, set(), set()
+            if self.distinct or lost:
+                left |= item.leaves
+            if item.step == "parted":  # whoever then dies in the same step had an event of both
+                parted.add(item.patient)
             places.append(place)
         return places
 
@@ -225,7 +234,6 @@ class _Story:
         free = [
             t for t in range(self.edges[0] + 1, self.model.landmarks[0]) if t not in set(time[inner].tolist())
         ]
-        free = [t for t in free if t not in self.taken]
         for who in self.early:
             if time[inner, who] >= self.model.landmarks[0]:
                 time[inner, who], event[inner, who] = free.pop(), 1
