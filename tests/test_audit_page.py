@@ -102,7 +102,11 @@ def test_which_reading_explains_most_with_least(found: Any) -> None:
     best = "rate reading: three-years; events: relapse-only; rounding: truncated"
     assert f"“{best}”: 0 are left" in said
     assert "events: relapse-or-transplant; survival test: peto" in said
-    assert "Or more" not in said
+    assert "or more" not in said
+    again = next(one for one in found["conventions"]["tried"] if one["best"]) | {"best": False}
+    again["changed"] = {"rate_reading": "a", "events": "b", "rounding": "c"}
+    twice = found | {"conventions": {"tried": [*found["conventions"]["tried"], again], "not_followed": []}}
+    assert f"“{best}” or by “rate reading: a; events: b; rounding: c”: 0 are left" in readings_in_words(twice)
 
 
 def test_no_reading_is_called_best_that_is_not_shown_to_be_better(found: Any) -> None:
@@ -112,7 +116,7 @@ def test_no_reading_is_called_best_that_is_not_shown_to_be_better(found: Any) ->
         said = readings_in_words(found | {"conventions": {"tried": tried, "not_followed": []}})
         assert "No other reading is shown to need fewer." in said
         assert "Most is explained" not in said
-        assert ("not known whether it is enough: 1." in said) == marked
+        assert ("“or more” (1)" in said) == marked
 
 
 def test_a_part_is_named_as_the_ledger_names_its_patients() -> None:

@@ -79,18 +79,26 @@ def readings_in_words(found: Json) -> str:
     tried, left_out = found["conventions"]["tried"], found["conventions"]["not_followed"]
     said = [f"Under the ledger's own conventions {found['fewest']} statements must be amended."]
     best = [reading for reading in tried if reading["best"]]
-    for reading in best:
-        name, number = changes_in_words(reading["changed"]), reading["fewest"]
-        said.append(f"**Most is explained with least by “{name}”: {number} are left.**")
-    if not best:
+    alike = [one for one in tried if best and one["fewest_is_enough"] and _cost(one) == _cost(best[0])]
+    if alike:
+        names = " or by ".join(f"“{changes_in_words(one['changed'])}”" for one in alike)
+        said.append(f"**Most is explained with least by {names}: {best[0]['fewest']} are left.**")
+    else:
         said.append("**No other reading is shown to need fewer.**")
     if open_ := sum(not reading["fewest_is_enough"] for reading in tried):
-        said.append(f"“Or more” marks a proven least of which it is not known whether it is enough: {open_}.")
+        said.append(
+            f"Where it says “or more” ({open_}) fewer are proven not to be enough, but that so many are is not."
+        )
     if left_out:
         said.append(
             f"What these options would change cannot be tried: {'; '.join(map(changes_in_words, left_out))}."
         )
     return " ".join(said)
+
+
+def _cost(reading: Json) -> tuple[int, int]:
+    """How much is amended and how many conventions are changed."""
+    return reading["fewest"], len(reading["changed"])
 
 
 def changes_in_words(changed: Mapping[str, object]) -> str:
