@@ -87,7 +87,7 @@ def readings_in_words(found: Json) -> str:
         said.append("**No other reading is shown to need fewer.**")
     if open_ := sum(not reading["fewest_is_enough"] for reading in tried):
         said.append(
-            f"Where it says “or more” ({open_}) fewer are proven not to be enough, but that so many are is not."
+            f"Where it says “or more” ({open_}), fewer are proven not to do; that so many do is not proven."
         )
     if left_out:
         said.append(
