@@ -39,7 +39,6 @@ P = {"endpoint": "os", "groups": [{"arm": "a"}, {"arm": "b"}]}
         # of ten at most 4/5 x 3/4 x ... of the five, and the others all alive: 60%
         ([{"survival": "20%"} | OS, {"survival": "90%"} | OS | BOTH], {"c2", "c3"}),
     ],
-    ids=str,
 )  # fmt: skip
 def test_clashes_are_found_and_named(claims: list[dict[str, Any]], names: set[str]) -> None:
     kept = [{k: v for k, v in claim.items() if v is not None} for claim in claims]

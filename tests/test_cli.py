@@ -301,7 +301,7 @@ def test_a_clash_is_proven_before_the_search(tmp_path: Path, capsys) -> None:
     assert main(["solve", f"--out={out}", f"--ledger={file}"]) == 1
     said = capsys.readouterr().out
     assert "these claims cannot all hold (proven)" in said
-    assert "Taken for granted: the printed group sizes, distinct times" in said
+    assert "Taken for granted: the printed group sizes and distinct times" in said
     assert "again" in said
     assert "fig1.pfs.active.2y" in said
     assert "fig1.pfs.control.2y" not in said
