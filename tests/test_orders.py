@@ -190,7 +190,8 @@ def test_agrees_with_every_cohort(patients: int, endpoints: tuple[str, ...], tes
     every = _everything(patients, endpoints)
     rng = random.Random(f"{patients} {endpoints} {tests}")
     seen: dict[str, int] = {}
-    for _ in range(50):
+    tries = 24 if tests else 50  # P values of every cohort take their time
+    for _ in range(tries):
         claims = _some_claims(rng, every, endpoints, tests)
         if not claims:
             continue
@@ -208,7 +209,7 @@ def test_agrees_with_every_cohort(patients: int, endpoints: tuple[str, ...], tes
             cohort = cohort_of(model, answer.trace)
             assert cohort is not None, claims
             assert met_claims(cohort, ledger) == {claim.id for claim in ledger.claims}, claims
-    assert min(seen["feasible"], seen["infeasible"]) >= 10, seen
+    assert min(seen["feasible"], seen["infeasible"]) >= tries / 5, seen
 
 
 def test_no_more_slots_than_events() -> None:
