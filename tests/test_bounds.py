@@ -13,7 +13,7 @@ import pytest
 
 from recohort import cli, paths, terminal
 from recohort.conditions import Population
-from recohort.ledger import Ledger
+from recohort.ledger import Convention, Ledger
 from recohort.solve import bounds
 from recohort.solve.demands import build
 from recohort.solve.order_bounds import Contradiction
@@ -142,6 +142,28 @@ def test_a_p_value_narrows_a_bound() -> None:
     )
     assert (free.low, free.high) == (0, 4)
     assert (held.low, held.high, held.low_claims) == (4, 4, "with P")
+
+
+def test_who_is_at_a_landmark_need_not_be_everybody() -> None:
+    """By hand: 75% of four at month 16 leaves three of them at most, and one at least, to be followed on."""
+    still = {"survival": "100%", "endpoint": "os", "month": MONTH + 1, "at_risk": {"os": MONTH + 1}}
+    (row,) = bounds.run(_ledger([_rate(75, "os"), still], 4), jobs=1, only="patients: everyone, at risk")
+    assert (row.low, row.high) == (1, 3)
+
+
+def test_bounds_of_a_ledger_with_another_rank_test() -> None:
+    """Both of a die between months 8 and 16, nobody of b by then.
+
+    By hand: by Gehan's test P is 0.10 with both of b at risk at each death, 0.18 with one at the second.
+    """
+    rates = [_rate(100, "os", {"arm": "b"}), _rate(0, "os", {"arm": "a"})]
+    rates.append(_rate(100, "os", {"arm": "a"}) | {"month": MONTH // 2})
+    rates += [{"count": "2", "where": {"arm": arm}} for arm in "ab"]
+    rates.append({"p_value": "0.10", "endpoint": "os", "groups": [{"arm": "a"}, {"arm": "b"}]})
+    gehan = {"survival_test": Convention(value="gehan")}
+    name = f"at risk at {MONTH // 2}, os: arm b"
+    (row,) = bounds.run(_ledger(rates, 4).changed(conventions=gehan), jobs=1, only=name)
+    assert (row.low, row.high, row.low_claims) == (2, 2, "with P")
 
 
 def test_without_survival_claims() -> None:

@@ -112,6 +112,51 @@ def test_a_death_in_the_very_month_of_a_rate(tmp_path: Path) -> None:
     assert audit(made_up, settings=FAST).fewest == 0
 
 
+def _of_four(claims: list[dict[str, Any]], first: int, **conventions: str) -> Ledger:
+    """Return a ledger on four patients whose times are whole months, no two alike."""
+    document = _document(claims, 4)
+    document["study"]["time"] = {"unit": "months", "resolution": 1, "min": first, "max": 20}
+    document["conventions"] = {name: {"value": value} for name, value in conventions.items()}
+    return Ledger.model_validate(document)
+
+
+def test_a_death_on_the_first_day() -> None:
+    """By hand: where follow-up begins with month 0, one of four may die in it."""
+    rate = {"survival": "75%", "endpoint": "os", "month": 0}
+    assert _conflicts(audit(_of_four([rate], first=0), settings=FAST)) == []
+    assert _conflicts(audit(_of_four([rate], first=1), settings=FAST)) == [{"c0"}]
+
+
+def test_everybody_is_at_a_landmark_before_the_first_time() -> None:
+    rate = {"survival": "100%", "endpoint": "rfs", "month": 1, "at_risk": {"rfs": 0}}
+    assert _conflicts(audit(_of_four([rate], first=2), settings=FAST)) == []
+
+
+def test_when_a_landmark_was_missed_is_left_open() -> None:
+    """By hand: deaths at 1, 6, 7 and 8 months, the second and third after relapses at 2 and 3."""
+    rates = (("75%", 1), ("75%", 4), ("50%", 6), ("25%", 7), ("0%", 8))
+    claims: list[dict[str, Any]] = [{"survival": s, "endpoint": "os", "month": m} for s, m in rates]
+    claims.append({"count": "1", "at_risk": {"rfs": 4}})
+    assert _conflicts(audit(_of_four(claims, first=1), settings=FAST)) == []
+
+
+def test_p_values_are_those_of_the_ledgers_own_test() -> None:
+    """By hand: both of a die at 1 and 2 months, both of b are followed for longer.
+
+    Gehan's U is 4 (1 - 2/4) + 3 (1 - 1/3) = 4 and V is 4 + 2 = 6, so z is 1.63 and P 0.10; by the log-rank
+    test U is 1/2 + 2/3, V 1/4 + 2/9, z 1.70 and P 0.09.
+    """
+    said: tuple[tuple[str, int, Any], ...] = (("50%", 1, "a"), ("0%", 2, "a"), ("50%", 2, ["a", "b"]))
+    claims: list[dict[str, Any]] = [
+        *({"count": "2", "where": {"arm": arm}} for arm in "ab"),
+        *({"survival": s, "endpoint": "os", "month": m, "where": {"arm": arm}} for s, m, arm in said),
+        {"p_value": "0.10", "endpoint": "os", "groups": [{"arm": "a"}, {"arm": "b"}]},
+    ]
+    for test, status in (("gehan", "feasible"), ("log-rank", "infeasible")):
+        (part,) = (part for part in parts_of(_of_four(claims, 1, survival_test=test)) if part.statements)
+        assert part.model(range(len(part.statements)), FAST).solve().status == status
+
+
 def test_nobody_died_yet_somebody_did() -> None:
     rates = [{"survival": s, "endpoint": e, "month": 24, "where": {"arm": "a"}}
              for s, e in (("100%", "rfs"), ("80%", "os"))]  # fmt: skip

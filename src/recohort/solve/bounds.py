@@ -25,6 +25,7 @@ from recohort.ledger import Ledger
 from recohort.solve.bounds_rows import SAME, Bounds, Verdict, as_json, digest, read, summary, write
 from recohort.solve.count_bounds import count_extreme, known_counts
 from recohort.solve.demands import build
+from recohort.solve.instance import WEIGHTS
 from recohort.solve.order_bounds import Contradiction, Extreme, extreme, relaxations
 from recohort.solve.problem import Problem
 from recohort.solve.quantities import Quantity, asked, values
@@ -257,7 +258,7 @@ def run(
     ------
     Contradiction
     """
-    problem = build(ledger, outer=True)
+    problem = build(ledger, outer=True, rank_tests=WEIGHTS)
     everything = asked(problem)
     quantities = [q for q in everything if only in q.name]
     known = {} if out is None else {row.name: row for row in read(out) if row.ledger == digest(ledger)}

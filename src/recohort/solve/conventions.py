@@ -90,8 +90,6 @@ def under(ledger: Ledger, settings: Settings, changed: Iterable[Alternative]) ->
                 settings = dataclasses.replace(settings, inner_counts_outer=effect.outer_event_counts)
             if effect.one_last_contact is not None:
                 settings = dataclasses.replace(settings, one_contact=effect.one_last_contact)
-        elif name == "survival_test":
-            settings = dataclasses.replace(settings, test=str(option))
     other = ledger.changed(conventions=conventions)
     claims = [
         claim

@@ -122,6 +122,12 @@ class Instance:
         return tuple(inner_first)
 
     @cached_property
+    def first(self) -> int:
+        """The first tick at which anybody can leave."""
+        scale = self.problem.ledger.study.time
+        return scale.ticks(scale.min)
+
+    @cached_property
     def end(self) -> int:
         """The first tick after all times."""
         scale = self.problem.ledger.study.time
@@ -134,7 +140,7 @@ class Instance:
             return math.inf
         asked = [q.tick for q in self.queries if q.high < 1] + [tick for _, tick in self.watch]
         marks = [landmark_tick(self.problem, c) for c in self.curves if c.population.at_risk]
-        return max([*asked, *marks], default=0)
+        return max([*asked, *marks], default=self.first - 1)
 
     def members(self, curve: Curve) -> Bools:
         """Types of the part that belong to a curve, its landmark aside; shape (n_types,)."""
@@ -156,8 +162,6 @@ class Settings:
     seconds : float
         Limit in the solver's deterministic time, so that a call ends the same way on every machine.
     workers, seed : int
-    test : str
-        The rank test of all P values, one of `WEIGHTS`.
     inner_counts_outer : bool
         Whether an outer event is an inner one too (a death is an event of relapse-free survival);
         if not, it censors the inner endpoint.
@@ -168,7 +172,6 @@ class Settings:
     seconds: float = 60.0
     workers: int = 1
     seed: int = 1
-    test: str = "log-rank"
     inner_counts_outer: bool = True
     one_contact: bool = True
 

@@ -134,7 +134,7 @@ def extreme(relaxation: Relaxation, quantity: Quantity, sense: int) -> Extreme:
         If the claims in it are proven to have no solution.
     """
     tick = tick_of(quantity, relaxation.instance)
-    watch = () if tick is None else ((quantity.curve, tick),)
+    watch = () if tick is None else ((_watched(quantity), tick),)
     instance = replace(relaxation.instance, watch=watch)
     try:
         model = OrderModel(instance, Settings(seconds=relaxation.seconds))
@@ -164,7 +164,8 @@ def tick_of(quantity: Quantity, instance: Instance) -> int | None:
     before. Where a claim asks about this very tick it is that just after the tick, or one more.
     """
     if quantity.time is None:
-        return None
+        at_landmark = quantity.population.at_risk is not None
+        return landmark_tick(instance.problem, _watched(quantity)) if at_landmark else None
     scale = instance.problem.ledger.study.time
     if math.isinf(quantity.time):
         return instance.end
@@ -176,6 +177,13 @@ def tick_of(quantity: Quantity, instance: Instance) -> int | None:
     return tick
 
 
+def _watched(quantity: Quantity) -> Curve:
+    """Return the curve to watch: who is at a landmark is read from the landmark's own endpoint."""
+    if quantity.kind == "patients" and quantity.population.at_risk is not None:
+        return replace(quantity.curve, endpoint=quantity.population.at_risk[0])
+    return quantity.curve
+
+
 def _asked(instance: Instance, tick: int) -> bool:
     """Whether a claim asks about a tick at which at most one patient leaves.
 
@@ -185,10 +193,12 @@ def _asked(instance: Instance, tick: int) -> bool:
 
 
 def _objective(model: OrderModel, quantity: Quantity, tick: int | None) -> Expr:
-    curve = quantity.curve
+    curve = _watched(quantity)
     if tick is None:
         kinds = model.instance.members(curve)
         return total([model.size[k] for k in np.flatnonzero(kinds)])
+    if quantity.kind == "patients":
+        return model.members(curve)
     if quantity.kind == "at risk":
         return model.at_risk_at(curve, tick)
     early = model.rungs_by(curve, tick)

@@ -74,13 +74,14 @@ class OrderModel(Slots):
         Each coefficient is rounded so that the bound can only widen; U, rounded per event, may be off by
         half a unit for each, so its square gets that much room.
         """
-        if self.settings.test not in WEIGHTS:
-            raise UnsupportedClaim(f"orders are not modelled for the {self.settings.test} test")
+        kind = str(self.instance.problem.ledger.convention("survival_test"))
+        if kind not in WEIGHTS:
+            raise UnsupportedClaim(f"orders are not modelled for the {kind} test")
         shift, low, high, meetings, reach = [], [], [], [], 0.0
         for k in range(self.n_slots):
             for curve, in_a in ((test.a, 1), (test.b, 0)):
                 for (a, b), here in self._pairs(test, curve, k).items():
-                    weight = float(a + b) ** WEIGHTS[self.settings.test]
+                    weight = float(a + b) ** WEIGHTS[kind]
                     u, v = weight * (in_a - a / (a + b)), weight**2 * a * b / (a + b) ** 2
                     shift.append(round(u * U_SCALE) * here)
                     low.append(math.floor(test.low**2 * v * U_SCALE**2) * here)
@@ -115,16 +116,22 @@ class OrderModel(Slots):
         return pairs
 
     def _keep_to_grid(self) -> None:
-        """Let no more patients leave between two marks than there are distinct times."""
-        scale = self.instance.problem.ledger.study.time
-        horizon = [int(self.instance.horizon)] if 0 < self.instance.horizon < self.instance.end else []
-        edges = [scale.ticks(scale.min) - 1, *self.marks, *horizon]
-        room = [stop - start for start, stop in itertools.pairwise(edges)]
-        narrow = [i for i, ticks in enumerate(room) if ticks < sum(self.most)]
+        """Let no more patients leave between two marks than there are distinct times.
+
+        Before the landmark of a blind inner endpoint the model knows only who leaves it by then, not when.
+        """
+        before, last = self.instance.first - 1, self.instance.horizon
+        horizon = [int(last)] if before < last < self.instance.end else []
+        edges = [before, *(max(tick, before) for tick in self.marks), *horizon]
         for endpoint in self.endpoints:
-            followed = {k: self.followed_at(k, endpoint) for k in {k for i in narrow for k in (i - 1, i)}}
-            for i in narrow:
-                self.model.add(followed[i - 1] - followed[i] <= room[i])
+            known = list(range(-1, len(edges) - 1))
+            if self.blind and endpoint == self.endpoints[0]:
+                known = [-1, *known[1 + self.marks.index(self.landmarks[0] - 1) :]]
+            room = {(i, j): edges[j + 1] - edges[i + 1] for i, j in itertools.pairwise(known)}
+            narrow = [pair for pair, ticks in room.items() if ticks < sum(self.most)]
+            followed = {k: self.followed_at(k, endpoint) for k in {k for pair in narrow for k in pair}}
+            for i, j in narrow:
+                self.model.add(followed[i] - followed[j] <= room[i, j])
 
     def solve(self) -> Answer:
         """Solve, and solve again without any ladder that slipped through rounded bounds."""

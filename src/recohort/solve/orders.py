@@ -175,7 +175,7 @@ class Slots:
 
         Counted type by type: an outer event takes a slot of its own only after an inner one.
         """
-        if self.instance.horizon <= 0:
+        if self.instance.horizon < self.instance.first:
             return 0
         model = cp_model.CpModel()
         events = []

@@ -228,6 +228,6 @@ class _Again:
 def _question(part: Part, settings: Settings) -> tuple[object, ...]:
     """Give all that the audit of a part rests on."""
     statements = tuple((s.ids, s.demands) for s in part.statements)
-    if not any(isinstance(s.demands[0], Test) for s in part.statements):
-        settings = dataclasses.replace(settings, test=Settings().test)
-    return statements, part.kinds, part.counts, part.problem.distinct, settings
+    tested = any(isinstance(s.demands[0], Test) for s in part.statements)
+    test = part.problem.ledger.convention("survival_test") if tested else None
+    return statements, part.kinds, part.counts, part.problem.distinct, test, settings

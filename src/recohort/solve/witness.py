@@ -81,7 +81,7 @@ class _Story:
         self.ends = frozenset(model.endpoints)
         self.distinct = model.instance.problem.distinct
         first, last = self.scale.ticks(self.scale.min) - 1, self.scale.ticks(self.scale.max)
-        self.edges = [first, *model.marks, last]
+        self.edges = [first, *(max(mark, first) for mark in model.marks), last]
         if model.instance.horizon < last:
             self.edges.insert(-1, max(first, *self.edges[:-1], int(model.instance.horizon)))
         self.room = [len(self._free(stretch)) for stretch in range(len(self.edges) - 1)]
