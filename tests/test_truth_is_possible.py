@@ -24,6 +24,7 @@ from recohort.solve.demands import build
 from recohort.solve.instance import WEIGHTS, Settings
 from recohort.solve.quantities import Quantity, asked
 from recohort.validate.datasets import DATASETS, sample
+from test_validation import dataset_of
 from true_order import imposing
 
 QUICK = Settings(seconds=2)
@@ -60,9 +61,10 @@ def test_a_paper_on_known_patients_does_not_contradict_itself(seed: int, impose:
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_a_paper_on_patients_of_an_open_data_set(name: str, impose: Impose) -> None:
-    patients = sample(DATASETS[name], 16, seed=1)
+    dataset = dataset_of(name)
+    patients = sample(dataset, 16, seed=1)
     impose(patients)
-    assert_possible(describe(patients, DATASETS[name].design(16)))
+    assert_possible(describe(patients, dataset.design(16)))
 
 
 @pytest.mark.parametrize("seed", [8, 15])

@@ -14,6 +14,7 @@ from recohort.validate import oracle as module
 from recohort.validate.datasets import DATASETS, groups_of, sample, whole
 from recohort.validate.measures import Group
 from recohort.validate.oracle import ENOUGH, Printed, draws, oracle, printed_of
+from test_validation import dataset_of
 
 KNOWN = Group(np.array([4.0, 1.0, 2.0, 2.0, 6.0, 3.0, 5.0]), np.array([1, 1, 0, 1, 0, 1, 1]))
 AT = 3.0
@@ -62,7 +63,7 @@ def test_draws_are_all_subsets_that_print_the_same(size: int) -> None:
 def test_draws_print_what_the_ledger_prints_by_lifelines(
     name: str, patients: int, rates_at: tuple[float, ...]
 ) -> None:
-    dataset = DATASETS[name]
+    dataset = dataset_of(name)
     design = dataset.design(patients, rates_at)
     truth = cohort.validate(sample(dataset, patients, 4), design.ledger)
     ledger = describe.describe(truth, design)
