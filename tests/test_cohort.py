@@ -272,7 +272,7 @@ def test_an_interrupted_write_leaves_the_old_file(fault, tmp_path: Path, monkeyp
         ("input.yaml", "is read here and would be replaced"),
         ("folder/../input.yaml", "is read here and would be replaced"),
         ("input.yaml/out.csv", "cannot be written"),
-        ("a\0b", "null byte"),
+        ("a\0b", "embedded null"),
         ("x" * 300, "File name too long"),
         ("/dev/null", "not a regular file"),
         ("/proc/out.csv", "out.csv"),
