@@ -54,6 +54,14 @@ def test_cells_are_short(path: Path) -> None:
     assert max(len(source.splitlines()) for source in cells) <= LONGEST_CELL
 
 
+@each_notebook
+def test_roles_stand_in_text_and_not_in_code(path: Path) -> None:
+    """What code prints is plain Markdown: a role in it would reach the reader as it is written."""
+    code = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "code")
+    assert "{ref}`" not in code
+    assert "{doc}`" not in code
+
+
 @pytest.fixture(scope="module")
 def without_tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder that hides from Python what is installed here for the tests, but not for a reader."""
