@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from recohort.ledger import Claim
 
-__all__ = ["minimal_conflict"]
+__all__ = ["attributes_of", "minimal_conflict"]
 
 Contradict = Callable[[Sequence[Claim]], bool]
 
@@ -35,8 +35,8 @@ def minimal_conflict(claims: Sequence[Claim], contradict: Contradict) -> list[Cl
     while rest and not contradict(kept):
         size = _smallest(len(rest), lambda k: contradict([*kept, *rest[:k]]))  # noqa: B023 - used at once
         kept.append(rest[size - 1])
-        named = frozenset[str]().union(*map(_attributes, kept))
-        rest = sorted(rest[: size - 1], key=lambda claim: -len(_attributes(claim) & named))
+        named = frozenset[str]().union(*map(attributes_of, kept))
+        rest = sorted(rest[: size - 1], key=lambda claim: -len(attributes_of(claim) & named))
     return kept
 
 
@@ -52,7 +52,7 @@ def _smallest(most: int, suffices: Callable[[int], bool]) -> int:
     return high
 
 
-def _attributes(claim: Claim) -> frozenset[str]:
+def attributes_of(claim: Claim) -> frozenset[str]:
     """Return the attributes that a claim speaks of."""
     conditions = [claim.where, claim.of, *(claim.groups or ()), *([claim.outcome] if claim.outcome else [])]
     named = [condition.attributes for condition in conditions]

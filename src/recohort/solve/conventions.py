@@ -80,12 +80,13 @@ def under(ledger: Ledger, settings: Settings, changed: Iterable[Alternative]) ->
         Of those that :func:`alternatives` says can be followed.
     """
     conventions = dict(ledger.conventions)
-    months: dict[float, float] = {}
-    for name, option in changed:
+    moved: dict[float, float] = {}
+    for one in changed:
+        name, option = one
         convention = conventions[name]
         conventions[name] = convention.model_copy(update={"value": option})
+        moved |= months(ledger, one)
         if effect := convention.amounts_to.get(option):
-            months |= effect.months
             if effect.outer_event_counts is not None:
                 settings = dataclasses.replace(settings, inner_counts_outer=effect.outer_event_counts)
             if effect.one_last_contact is not None:
@@ -93,8 +94,8 @@ def under(ledger: Ledger, settings: Settings, changed: Iterable[Alternative]) ->
     other = ledger.changed(conventions=conventions)
     claims = [
         claim
-        if claim.month is None or other.month(claim.month) not in months
-        else claim.model_copy(update={"month": months[other.month(claim.month)]})
+        if claim.month is None or other.month(claim.month) not in moved
+        else claim.model_copy(update={"month": moved[other.month(claim.month)]})
         for claim in other.claims
     ]
     return Conventions(other.with_claims(claims), settings)

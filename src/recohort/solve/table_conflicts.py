@@ -10,6 +10,7 @@ from ortools.sat.python import cp_model
 
 from recohort.ledger import Claim, Ledger
 from recohort.solve.attribute_claims import add_claims, concerns_attributes
+from recohort.solve.attribute_conflict import attributes_of
 from recohort.solve.attribute_model import AttributeModel
 from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.cpsat import run
@@ -52,7 +53,7 @@ def audit_tables(
     for claim in filter(concerns_attributes, ledger.claims):
         alike.setdefault(_what(claim), []).append(claim)
     statements = tuple(Statement(tuple(claims)) for claims in alike.values())
-    about = [_attributes(statement.claims[0]) for statement in statements]
+    about = [attributes_of(statement.claims[0]) for statement in statements]
 
     def ask(kept: frozenset[int], quick: bool) -> Verdict[None]:  # noqa: ARG001 - all are quick
         m = AttributeModel(ledger.with_claims(statements[k].claims[0] for k in sorted(kept)))
@@ -78,12 +79,6 @@ def audit_tables(
     explorer: Explorer[None] = Explorer(len(statements), ask, witnesses, tell, most)
     explorer.explore(_easier(about))
     return finding("tables", statements, explorer)
-
-
-def _attributes(claim: Claim) -> frozenset[str]:
-    """Names of the attributes that a claim speaks of."""
-    conditions = (claim.where, claim.of, *(claim.groups or ()), claim.outcome or claim.where)
-    return frozenset(filter(None, [claim.attribute])).union(*(c.attributes for c in conditions))
 
 
 def _easier(about: Sequence[frozenset[str]]) -> list[set[int]]:
