@@ -200,6 +200,28 @@ def test_classes_count_that_pages_and_scripts_set(tmp_path: Path) -> None:
     assert "no" not in LIGHT["words"](tmp_path)
 
 
+COLOURS = """
+html[data-theme="light"] .highlight pre { line-height: 125%; }
+html[data-theme="light"] .highlight { background: #fff; color: #000 }
+html[data-theme="light"] .highlight .n { color: #000 } /* Name */
+html[data-theme="light"] .highlight .o { color: #000 } /* Operator */
+html[data-theme="light"] .highlight .k { color: #00f; font-weight: bold } /* Keyword */
+html[data-theme="light"] .highlight .ge { color: #000; font-style: italic } /* Emphasis */
+html[data-theme="dark"] .highlight { background: #222; color: #EEE }
+html[data-theme="dark"] .highlight .n { color: #EEE } /* Name */
+html[data-theme="dark"] .highlight .o { color: #F00 } /* Operator */
+html[data-theme="dark"] .highlight .ge { color: #EEE; font-style: italic } /* Emphasis */
+"""
+
+
+def test_code_has_no_marks_that_change_nothing() -> None:
+    assert LIGHT["plain_tokens"](COLOURS) == {"n"}
+    code = '<pre><span class="n">x</span><span class="o">=</span>\n<span class="n">y</span></pre>'
+    text = f'<span class="n">kept</span>{code}<p>'
+    bare = text.replace(code, '<pre>x<span class="o">=</span>\ny</pre>')
+    assert LIGHT["unmarked"](text, {"n"}) == bare
+
+
 def test_all_style_sheets_become_one(tmp_path: Path) -> None:
     static = tmp_path / "_static"
     (static / "styles").mkdir(parents=True)

@@ -250,6 +250,19 @@ def test_reasons_are_given_once_for_like_cells(small_cells: dict[str, Cell]) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("heading", "shown"),
+    [
+        ("fig1.os.no_hsct.2y", "fig1.<wbr>os.<wbr>no_<wbr>hsct.<wbr>2y"),
+        ("At 0.5 months", "At 0.5 months"),
+        ("vs. women", "vs. women"),
+        ("0.5", "0.5"),
+    ],
+)
+def test_a_long_id_may_break_at_its_points(heading: str, shown: str) -> None:
+    assert f">{shown}</th>" in simple("Ids", ["Id"], [[heading]]).text
+
+
 def test_text_is_escaped() -> None:
     html = simple("<b>", ["&"], [["<i>"], [element("b", "bold", class_="x")]])
     assert "&lt;b&gt;" in html.text

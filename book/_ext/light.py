@@ -6,7 +6,9 @@ waits. When all pages are written,
 - icons and style rules that no page and no script of the book names are cut out, and so are the characters of
   the icon font, which moves into the style sheet;
 - all style sheets become one, the same for every page;
-- scripts wait for the text, except on the search page, whose scripts need one another.
+- scripts wait for the text, except on the search page, whose scripts need one another;
+- in code, names and punctuation stand without marks of their own where these look like all the rest: they
+  are more than half of what a browser has to lay out in a chapter with much code.
 """
 
 from __future__ import annotations
@@ -43,6 +45,10 @@ SHEET = re.compile(r'<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="(?P<path>[^"
 OPTIONS = re.compile(r'<script\b[^>]*\bsrc="[^"]*documentation_options\.js[^"]*"[^>]*></script>')
 PRELOAD = re.compile(r'<link\b(?=[^>]*\brel="preload")[^>]*\bas="script"[^>]*>\n?')
 SCRIPT = re.compile(r"<script (?![^>]*\b(?:defer|async|type)\b)([^>]*\bsrc=)")
+TOKEN_COLOUR = re.compile(r"(?P<theme>[^{}]*)\.highlight(?: \.(?P<token>\w+))? \{(?P<style>[^{}]*)\}")
+COLOUR = re.compile(r"\bcolor: *(#\w+)")
+TOKEN = re.compile(r'<span class="(?P<token>[a-z][a-z0-9]{0,2})">(?P<text>[^<]*)</span>')
+BLOCK = re.compile(r"(?<=<pre>).*?(?=</pre>)", re.DOTALL)
 GIVEN = re.compile(r'\b(?:class|id)="([^"]*)"|<script\b[^>]*>(.*?)</script>', re.DOTALL)
 
 
@@ -188,15 +194,42 @@ def unhurried(text: str, options: str) -> str:
     return SCRIPT.sub(r"<script defer \1", PRELOAD.sub("", inside))
 
 
+# --- code ------------------------------------------------------------------------------------------
+
+
+def plain_tokens(style: str) -> set[str]:
+    """Return the kinds of tokens that Pygments' style sheet gives, in every theme, the colour of all code."""
+    plain: dict[str, str] = {}
+    tokens: dict[str, dict[str, str]] = {}
+    for rule in TOKEN_COLOUR.finditer(COMMENT.sub("", style)):
+        theme = rule["theme"].strip()
+        if rule["token"]:
+            tokens.setdefault(rule["token"], {})[theme] = COLOUR.sub(r"\1", rule["style"].strip())
+        elif found := COLOUR.search(rule["style"]):
+            plain[theme] = found[1]
+    return {token for token, looks in tokens.items() if looks == plain}
+
+
+def unmarked(text: str, plain: set[str]) -> str:
+    """Return a page whose code has no marks around plain tokens."""
+
+    def bare(token: re.Match[str]) -> str:
+        return token["text"] if token["token"] in plain else token.group()
+
+    return BLOCK.sub(lambda code: TOKEN.sub(bare, code.group()), text)
+
+
 def lighten(output: Path) -> None:
     """Cut what no page uses, and let the pages wait for less."""
     cut_icons(output)
     static = output / "_static"
     options = static / "documentation_options.js"
+    plain = plain_tokens((static / "pygments.css").read_text("utf-8"))
     files = {path.relative_to(output).as_posix(): path for path in sorted(output.rglob("*.html"))}
     texts = {name: path.read_text("utf-8") for name, path in files.items() if static not in path.parents}
     pages = in_one_sheet({name: text for name, text in texts.items() if sheets_of(name, text)}, static)
-    for name, text in pages.items():
+    for name, marked in pages.items():
+        text = unmarked(marked, plain)
         waits = name != "search.html"
         files[name].write_text(unhurried(text, options.read_text("utf-8")) if waits else text, "utf-8")
 

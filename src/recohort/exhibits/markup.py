@@ -14,6 +14,7 @@ __all__ = [
     "WORDS",
     "Html",
     "Prose",
+    "breakable",
     "claim_link",
     "element",
     "figure",
@@ -68,6 +69,13 @@ def element(tag: str, *children: str | Html, **attributes: str | int | None) -> 
     inside = "".join(f' {name}="{escape(str(value))}"' for name, value in names.items())
     content = "".join(child.text if isinstance(child, Html) else escape(child) for child in children)
     return Html(f"<{tag}{inside}>{content}</{tag}>")
+
+
+def breakable(text: str | Html) -> str | Html:
+    """Return a long id (``fig1.os.responder.2y``) with places where it may go on in the next line."""
+    if isinstance(text, Html) or not re.fullmatch(r"[a-z]\w*(\.\w+)+", text):
+        return text
+    return Html(re.sub(r"(?<=[._])", "<wbr>", escape(text)))
 
 
 def claim_link(claim_id: str, page: str = CLAIM_PAGE) -> str:

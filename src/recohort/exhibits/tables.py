@@ -15,7 +15,7 @@ from recohort.check import Verdict
 from recohort.exhibits.cells import Cell, tally
 from recohort.exhibits.curves import GroupCurve, PanelData, risk_table, survival_at
 from recohort.exhibits.layout import Table
-from recohort.exhibits.markup import WORDS, Html, claim_link, element, number_link, verdict_link
+from recohort.exhibits.markup import WORDS, Html, breakable, claim_link, element, number_link, verdict_link
 from recohort.exhibits.numbers import p_number, percent, rounded, times
 from recohort.exhibits.words import NOT_REAL
 
@@ -125,8 +125,8 @@ def grid(table: Table, cells: Mapping[str, Cell]) -> Html:
 
 
 def simple(caption: str, headings: Sequence[str], rows: Iterable[Sequence[str | Html]]) -> Html:
-    """Return a plain table whose first column holds the row headings."""
-    body = [_row(row[0], *(_datum(value) for value in row[1:])) for row in rows]
+    """Return a plain table whose first column holds the row headings; ids among these may break."""
+    body = [_row(breakable(row[0]), *(_datum(value) for value in row[1:])) for row in rows]
     return _table(caption, headings, [body], "simple")
 
 
