@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,9 @@ from recohort.ledger import Ledger, load
 
 if TYPE_CHECKING:
     import pandas as pd
+
+# A shell lets what it starts in the background ignore Ctrl-C, and some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 collect_ignore = [] if find_spec("sksurv") else ["test_bench.py"]  # scikit-survival is not for every Python
 

@@ -22,10 +22,12 @@ from recohort.exhibits.conflicts import to_json
 from recohort.exhibits.proofs import proof
 from recohort.ledger import Ledger
 from recohort.solve import attribute_model
-from recohort.solve.audit import Audit, audit
+from recohort.solve.audit import Audit, audit, audited_parts
+from recohort.solve.cases import cases
 from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
 from recohort.solve.conflicts import attainable
 from recohort.solve.instance import Settings
+from recohort.solve.order_demands import OrderModel
 from recohort.solve.parts import parts_of
 from recohort.solve.statements import as_printed
 from recohort.solve.table_conflicts import audit_tables
@@ -245,6 +247,32 @@ def test_conflicts_that_a_hurried_oracle_left_too_large_are_made_minimal(seed: i
     assert hurried.repairs == before
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_open_repairs_are_decided_by_a_more_patient_oracle(seed: int) -> None:
+    """Oracle: every set tried; the first one cannot tell of sets of five or more."""
+    rng = random.Random(seed)
+    bad = [frozenset(rng.sample(range(7), rng.randint(2, 4))) for _ in range(rng.randint(1, 5))]
+
+    def verdict(kept: frozenset[int]) -> Verdict[None]:
+        return Verdict("infeasible") if any(b <= kept for b in bad) else Verdict("feasible", kept)
+
+    def ask(kept: frozenset[int], _: bool) -> Verdict[None]:
+        return verdict(kept) if len(kept) < 5 else Verdict("unknown")
+
+    explorer: Explorer[None] = Explorer(7, ask)
+    found = explorer.explore()
+    assert not found.complete
+    explorer.decide(lambda kept: (kept, Verdict("unknown")))
+    assert not found.complete
+    explorer.decide(lambda kept: (kept, verdict(kept)))
+    assert found.complete
+    everything = frozenset(range(7))
+    sizes = (frozenset(hit) for n in range(8) for hit in itertools.combinations(range(7), n))
+    repairs = [hit for hit in sizes if verdict(everything - hit).status == "feasible"]
+    assert set(found.repairs) == {hit for hit in repairs if len(hit) == len(repairs[0])}
+    assert all(verdict(conflict).status == "infeasible" for conflict in found.conflicts)
+
+
 def test_after_the_last_question_nothing_more_is_proven() -> None:
     """Of three conflicts of one, the two that there are questions for: two amendments at least."""
     bad = [frozenset({k}) for k in range(3)]
@@ -421,6 +449,21 @@ def test_conflicts_of_two_of_the_committed_audit_come_again(number: int) -> None
         ids = [name for names in pair["claims"] for name in names]
         found: Any = to_json(audit(book, settings=FAST, only=ids))
         assert pair in found["parts"][-1]["conflicts"]
+
+
+def test_some_cases_of_the_longest_conflict_come_again() -> None:
+    """It was proven case by case; all of them take minutes."""
+    conflicts = [conflict["claims"] for part in COMMITTED["parts"] for conflict in part["conflicts"]]
+    longest = {name for names in max(conflicts, key=len) for name in names}
+    printed = as_printed(ledger.load(paths.LEDGER))
+    part = audited_parts(printed, audit_tables(printed))[-1]
+    kept = [k for k, statement in enumerate(part.statements) if statement.ids <= longest]
+    assert {name for k in kept for name in part.statements[k].ids} == longest
+    some = cases(part.model(kept, FAST))[::25]
+    assert len(some) > 1
+    assert {OrderModel(case, Settings(seconds=20)).solve(probe=False).status for case in some} == {
+        "infeasible"
+    }
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -58,6 +58,42 @@ def test_numbers_are_taken_as_work_goes_on() -> None:
     assert len(taken) < 20
 
 
+KILLED = """
+import os, sys, time
+from recohort.solve.workers import local
+
+def wait(number):
+    print(os.getpid(), flush=True)
+    time.sleep(60)
+
+list(local(2)(wait, iter(range(2))))
+"""
+
+
+def test_workers_end_when_their_command_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED, "utf-8")
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        workers = [int(process.stdout.readline()) for _ in range(2)]
+        process.kill()
+        until = time.monotonic() + 20
+        while (left := list(filter(_runs, workers))) and time.monotonic() < until:
+            time.sleep(0.1)
+    for worker in left:
+        os.kill(worker, signal.SIGKILL)
+    assert not left
+
+
+def _runs(process: int) -> bool:
+    """Whether a process is there and not merely waits to be buried."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
 # --- a cluster ---------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from scipy import stats
 from recohort.check import check
 from recohort.ledger import Ledger
 from recohort.printed import Number
+from recohort.solve import cases
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part
 from recohort.solve.problem import Demand, SizeTarget, Test
@@ -39,6 +40,7 @@ def smallest_change(
     amended: Sequence[int],
     settings: Settings,
     cohorts: Iterable[pd.DataFrame] = (),
+    patient: Settings | None = None,
 ) -> Change | None:
     """Find how far numbers must move so that other statements hold.
 
@@ -51,6 +53,8 @@ def smallest_change(
     settings : Settings
     cohorts : iterable of DataFrame
         Known patients, some of whom may meet the other statements.
+    patient : Settings, optional
+        For the last question of a search that is left open.
 
     Returns
     -------
@@ -63,21 +67,28 @@ def smallest_change(
 
     numbers = [part.statements[k].claims[0].numbers[0] for k in amended]
 
-    def ask(*units: int) -> Shown | str:
-        return _shown(part, kept, amended, units, settings)
+    def ask(*units: int, last: bool) -> Shown | str:
+        how = patient if last else settings
+        return _shown(part, kept, amended, units, how) if how else "unknown"
 
     def moves(shown: Shown) -> list[int]:
         return [_units(number, value) for number, value in zip(numbers, shown, strict=True)]
 
     known = _known(part, kept, amended, cohorts)
-    best = min(known, key=lambda shown: max(moves(shown)), default=None) or ask(*[MOST_UNITS] * len(amended))
+    best = min(known, key=lambda shown: max(moves(shown)), default=None) or ask(
+        *[MOST_UNITS] * len(amended), last=False
+    )
     if not isinstance(best, tuple) or max(moves(best)) > MOST_UNITS:
         return None
-    best, proven = _halve(lambda most: ask(*[most] * len(amended)), lambda shown: max(moves(shown)), best)
+    best, proven = _halve(
+        lambda most, last: ask(*[most] * len(amended), last=last),
+        lambda shown: max(moves(shown)),
+        best,
+    )
     limits = [max(moves(best))] * len(amended)
     for k in range(len(amended) if len(amended) > 1 else 0):
         best, sure = _halve(
-            lambda less, k=k: ask(*limits[:k], less, *limits[k + 1 :]),  # type: ignore[misc]
+            lambda less, last, k=k: ask(*limits[:k], less, *limits[k + 1 :], last=last),  # type: ignore[misc]
             lambda shown, k=k: moves(shown)[k],  # type: ignore[misc]
             best,
         )
@@ -87,17 +98,25 @@ def smallest_change(
 
 
 def _halve(
-    ask: Callable[[int], Shown | str], size: Callable[[Shown], int], best: Shown
+    ask: Callable[[int, bool], Shown | str], size: Callable[[Shown], int], best: Shown
 ) -> tuple[Shown, bool]:
-    """Find the smallest number of units that will do, given what does and that none will not."""
+    """Find the smallest number of units that will do, given what does and that none will not.
+
+    Where the solver ran out of time on the way, the last question is asked once more, as such.
+    """
     low, proven = 0, True
     while size(best) - low > 1:
         units = (low + size(best)) // 2
-        shown = ask(units)
+        shown = ask(units, False)
         if isinstance(shown, tuple):
             best = shown
         else:
             low, proven = units, proven and shown == "infeasible"
+    while not proven:
+        shown = ask(size(best) - 1, True)
+        if not isinstance(shown, tuple):
+            return best, shown == "infeasible"
+        best, proven = shown, size(shown) == 1
     return best, proven
 
 
@@ -145,8 +164,7 @@ def _shown(
     n = len(part.statements)
     loose = [_loose(part.statements[k], more, part) for k, more in zip(amended, units, strict=True)]
     wider = dataclasses.replace(part, statements=(*part.statements, *loose))
-    model = wider.model([*kept, *range(n, n + len(loose))], settings)
-    answer = model.solve()
+    model, answer = cases.solve(wider.model([*kept, *range(n, n + len(loose))], settings))
     cohort = cohort_of(model, answer.trace) if answer.trace is not None else None
     if cohort is None:
         return "infeasible" if answer.status == "infeasible" else "unknown"

@@ -170,6 +170,29 @@ class Explorer(Generic[E]):
                 found.unminimised |= {now} if doubtful else frozenset()
         found.open = {hit for hit in found.open if all(hit & conflict for conflict in found.conflicts)}
 
+    def decide(self, ask: Callable[[Set], tuple[Set, Verdict[E]]]) -> None:
+        """Ask with more patience about sets of which it is open whether they are repairs.
+
+        Parameters
+        ----------
+        ask : callable
+            Whether statements can hold together, and those that it was asked about in the end: some
+            may follow from the others.
+        """
+        found, asked = self.findings, set[Set]()
+        while waiting := found.open - asked:
+            hit = min(waiting, key=sorted)
+            asked.add(hit)
+            kept, verdict = ask(self.everything - hit)
+            if verdict.status == "unknown":
+                continue
+            if verdict.status == "feasible":
+                self._witnesses.append(verdict)
+            else:
+                found.conflicts[kept] = verdict.evidence
+                found.unminimised.add(kept)
+            self._settle(self.everything)
+
     def _forget(self, conflicts: Iterable[Set]) -> None:
         """Drop conflicts that hold a smaller one."""
         for conflict in conflicts:

@@ -20,10 +20,11 @@ import pandas as pd
 from scipy import stats
 
 from recohort.check import check
+from recohort.ledger import Ledger
+from recohort.solve import cases
 from recohort.solve.changes import smallest_change
 from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.instance import Settings
-from recohort.solve.orders import Answer
 from recohort.solve.parts import Part
 from recohort.solve.problem import SizeTarget, Test, curves_of
 from recohort.solve.statements import Attainable, Change, Finding, Statement, finding, known
@@ -57,6 +58,8 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
     explorer = _explorer(part, settings, cohorts)
     explorer.explore(_easier(part))
     explorer.minimise()
+    patient = dataclasses.replace(settings, by_cases=True)
+    explorer.decide(lambda kept: _in_all_cases(part, kept, patient))
     found = finding(part.name, part.statements, explorer)
     p_values = _p_values(part, explorer, settings)
     changes = tuple(
@@ -67,7 +70,7 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
     witnesses = [cohort for cohort in explorer.findings.repairs.values() if cohort is not None]
     hurried = dataclasses.replace(settings, seconds=settings.seconds * HURRIED)
     repair_changes = tuple(
-        smallest_change(part, everything - set(repair), repair, hurried, [*cohorts, *witnesses])
+        smallest_change(part, everything - set(repair), repair, hurried, [*cohorts, *witnesses], patient)
         if repair
         else None
         for repair in found.repairs
@@ -97,7 +100,11 @@ def audit_again(
     """
     explorer = _explorer(part, settings, cohorts, MOST_QUESTIONS)
     place = {s.ids: k for k, s in enumerate(part.statements)}
-    before = [[like.statements[k].ids for k in conflict] for conflict in like.conflicts]
+    before = [
+        [like.statements[k].ids for k in conflict]
+        for conflict, minimal in zip(like.conflicts, like.minimal, strict=True)
+        if minimal  # what took every case to prove would take it again
+    ]
     explorer.suppose(frozenset(place[ids] for ids in some) for some in before if place.keys() >= set(some))
     explorer.explore(_easier(part))
     return finding(part.name, part.statements, explorer)
@@ -107,24 +114,41 @@ def _explorer(
     part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame], most: int | None = None
 ) -> Explorer[pd.DataFrame]:
     """Return an explorer whose oracle is the order model, and the checker for what it finds."""
-    chosen = part.statements
-    ledger = part.problem.ledger.with_claims(c for s in chosen for c in s.claims)
 
     def ask(kept: frozenset[int], quick: bool) -> Verdict[pd.DataFrame]:
         limits = dataclasses.replace(settings, seconds=settings.seconds * (QUICK if quick else 1))
-        for build in (part.without_inner, part.model):
-            model = build(kept, limits)
-            answer = model.solve() if model else Answer("unknown")
-            if answer.status == "infeasible":
-                return Verdict("infeasible")
-            cohort = cohort_of(model, answer.trace) if model and answer.trace is not None else None
-            ids = met_claims(cohort, ledger) if cohort is not None else frozenset()
-            met = frozenset(k for k, s in enumerate(chosen) if s.ids <= ids)
-            if cohort is not None and kept <= met:
-                return Verdict("feasible", met, cohort)
-        return Verdict("unknown")
+        return _verdict(part, kept, limits)
 
-    return Explorer(len(chosen), ask, known(chosen, cohorts, ledger), most=most)
+    return Explorer(len(part.statements), ask, known(part.statements, cohorts, _ledger(part)), most=most)
+
+
+def _ledger(part: Part) -> Ledger:
+    return part.problem.ledger.with_claims(c for s in part.statements for c in s.claims)
+
+
+def _verdict(part: Part, kept: frozenset[int], settings: Settings) -> Verdict[pd.DataFrame]:
+    """Ask the order model about statements, and the checker about what it finds."""
+    for build in (part.without_inner, part.model):
+        model = build(kept, settings)
+        if model is None:
+            continue
+        model, answer = cases.solve(model)
+        if answer.status == "infeasible":
+            return Verdict("infeasible")
+        cohort = cohort_of(model, answer.trace) if answer.trace is not None else None
+        ids = met_claims(cohort, _ledger(part)) if cohort is not None else frozenset()
+        met = frozenset(k for k, s in enumerate(part.statements) if s.ids <= ids)
+        if cohort is not None and kept <= met:
+            return Verdict("feasible", met, cohort)
+    return Verdict("unknown")
+
+
+def _in_all_cases(
+    part: Part, kept: frozenset[int], settings: Settings
+) -> tuple[frozenset[int], Verdict[pd.DataFrame]]:
+    """Ask about statements, case by case if need be, without those that follow from another one."""
+    needed = part.without_implied(kept)
+    return needed, _verdict(part, needed, settings)
 
 
 def _changes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -152,6 +152,26 @@ class Instance:
         everybody = self.problem.ledger.study.patients
         return _most(everybody, len(self.problem.types), self.counts, tuple(np.flatnonzero(kinds).tolist()))
 
+    def shares(self, classes: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
+        """Yield every way to share the patients out among classes of types, given the counts."""
+        everybody = self.problem.ledger.study.patients
+        model, size = _sizes(everybody, len(self.problem.types), self.counts)
+        number = [model.new_int_var(0, everybody, "") for _ in classes]
+        for kinds, mine in zip(classes, number, strict=True):
+            model.add(cp_model.LinearExpr.sum([size[k] for k in kinds]) == mine)
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        while (status := run(solver, model)) != cp_model.INFEASIBLE:
+            if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+                raise RuntimeError(f"CP-SAT could not list all sizes: {solver.status_name(status)}")
+            found = tuple(solver.value(mine) for mine in number)
+            yield found
+            others = []
+            for mine, value in zip(number, found, strict=True):
+                others.append(model.new_bool_var(""))
+                model.add(mine != value).only_enforce_if(others[-1])
+            model.add_bool_or(others)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -167,6 +187,8 @@ class Settings:
         if not, it censors the inner endpoint.
     one_contact : bool
         Whether both endpoints end at one date of last contact.
+    by_cases : bool
+        Whether to ask with the numbers of patients fixed, for every way to share them out.
     """
 
     seconds: float = 60.0
@@ -174,6 +196,7 @@ class Settings:
     seed: int = 1
     inner_counts_outer: bool = True
     one_contact: bool = True
+    by_cases: bool = False
 
 
 def landmark_tick(problem: Problem, curve: Curve) -> int:
@@ -184,13 +207,21 @@ def landmark_tick(problem: Problem, curve: Curve) -> int:
 
 @lru_cache(maxsize=10_000)
 def _most(everybody: int, n_types: int, counts: tuple[Count, ...], kinds: tuple[int, ...]) -> int:
+    model, size = _sizes(everybody, n_types, counts)
+    model.maximize(cp_model.LinearExpr.sum([size[k] for k in kinds]))
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    return round(solver.objective_value) if run(solver, model) == cp_model.OPTIMAL else -1
+
+
+def _sizes(
+    everybody: int, n_types: int, counts: tuple[Count, ...]
+) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:
+    """Return a model of the number of patients of each type."""
     model = cp_model.CpModel()
     size = [model.new_int_var(0, everybody, "") for _ in range(n_types)]
     model.add(cp_model.LinearExpr.sum(size) == everybody)
     for count in counts:
         mine = [v for v, yes in zip(size, count.types, strict=True) if yes]
         model.add_linear_constraint(cp_model.LinearExpr.sum(mine), count.low, count.high)
-    model.maximize(cp_model.LinearExpr.sum([size[k] for k in kinds]))
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    return round(solver.objective_value) if run(solver, model) == cp_model.OPTIMAL else -1
+    return model, size

@@ -84,6 +84,26 @@ class Part:
         wanted = list(dict.fromkeys(d for k in sorted(kept) for d in self.statements[k].demands))
         return OrderModel(Instance.of(self.problem, self.kinds, wanted, self.counts), settings)
 
+    def without_implied(self, kept: Iterable[int]) -> frozenset[int]:
+        """Return statements without medians "not reached" on curves whose rate says as much.
+
+        Of later times nothing is asked then, so the rest has patients if and only if the whole has.
+        """
+        kept = frozenset(kept)
+        queries = {k: d for k in kept for d in self.statements[k].demands if isinstance(d, Query)}
+        if any(isinstance(self.statements[k].demands[0], Test) for k in kept):
+            return kept  # a P value asks of all events
+        last = max((d.tick for d in queries.values() if d.high < 1), default=0)
+        late = {k: d for k, d in queries.items() if d.tick >= last}
+        rates = {d.curve: d.low for k, d in late.items() if self.statements[k].claims[0].kind == "survival"}
+        return kept - {
+            k
+            for k, d in late.items()
+            if self.statements[k].claims[0].kind == "median_survival"
+            and d.high >= 1
+            and rates.get(d.curve, 0.0) >= d.low
+        }
+
     def without_inner(self, kept: Iterable[int], settings: Settings) -> OrderModel | None:
         """Orders of outer events alone, if of an inner endpoint is asked only that nobody had an event.
 

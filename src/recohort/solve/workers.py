@@ -8,11 +8,13 @@ whoever hands them out may stop at any time.
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed
@@ -40,7 +42,7 @@ def local(jobs: int) -> Workers[_Result]:
             return
         parallel = Parallel(jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1)
         with _deaf_to_ctrl_c():
-            results = parallel(delayed(_numbered)(function, number) for number in numbers)
+            results = parallel(delayed(_in_process)(function, number) for number in numbers)
         yield from results
 
     return run
@@ -61,6 +63,24 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _in_process(function: Function[_Result], number: int) -> tuple[int, _Result]:
+    _end_with_parent()
+    return _numbered(function, number)
+
+
+@cache
+def _end_with_parent() -> None:
+    """Let this process end soon after the one that started it, also if that one was killed."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _numbered(function: Function[_Result], number: int) -> tuple[int, _Result]:

@@ -1,0 +1,66 @@
+"""A question on orders, case by case: every way to share the patients out among the classes.
+
+The counts often leave few. With these numbers fixed, a second may do where the solver had no answer.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+
+from recohort.solve.instance import Count, Instance
+from recohort.solve.order_demands import OrderModel
+from recohort.solve.orders import Answer, Slots
+
+__all__ = ["MOST_CASES", "cases", "solve"]
+
+MOST_CASES = 200
+"""A question with more cases is left alone."""
+PATIENCE = 20
+"""All cases together may take so many times the limit of the question."""
+
+
+def solve(model: OrderModel) -> tuple[OrderModel, Answer]:
+    """Solve a model, case by case if its settings say so and there are a few cases.
+
+    Returns
+    -------
+    OrderModel, Answer
+        If a case is feasible, the model of that case.
+    """
+    left = cases(model) if model.settings.by_cases else []
+    if len(left) < 2:
+        return model, model.solve()
+    limit, spent = PATIENCE * model.settings.seconds, 0.0
+    for case in left:
+        one = OrderModel(case, model.settings)
+        answer = one.solve(probe=False)
+        spent += answer.seconds
+        if answer.status == "feasible":
+            return one, replace(answer, seconds=spent)
+        if answer.status == "unknown" or spent > limit:
+            return model, Answer("unknown", None, spent)
+    return model, Answer("infeasible", None, spent)
+
+
+def cases(model: Slots) -> list[Instance]:
+    """List the cases of a model's question: its instance with the number of each class fixed.
+
+    Returns
+    -------
+    list of Instance
+        Empty if there are more than `MOST_CASES`.
+    """
+    instance, types = model.instance, range(len(model.instance.problem.types))
+    inside = [tuple(np.isin(types, kinds).tolist()) for kinds in model.classes]
+    shares = list(itertools.islice(instance.shares(model.classes), MOST_CASES + 1))
+    if len(shares) > MOST_CASES:
+        return []
+    return [
+        replace(
+            instance, counts=(*instance.counts, *(Count(c, n, n) for c, n in zip(inside, share, strict=True)))
+        )
+        for share in shares
+    ]
