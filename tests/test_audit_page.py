@@ -123,3 +123,14 @@ def test_a_part_is_named_as_the_ledger_names_its_patients() -> None:
     book = ledgers.load(LEDGER)
     assert part_name("response nonresponder, 13 patients", book) == "NGS MRD non-responder, 13 patients"
     assert part_name("tables", book) == "Tables"
+
+
+def test_histories_say_of_what(found: Any, book: Ledger) -> None:
+    part = found["parts"][-1]
+    claim = next(c for c in book.claims if c.kind == "survival")
+    rows = [{"claim": claim.id, "patients": 4, "number": 1, "at_risk": [[4, 2]]}]
+    conflict = {**part["conflicts"][0], "histories": rows}
+    text = str(conflict_lists({"parts": [{**part, "conflicts": [conflict]}]}, book))
+    label = book.endpoints[str(claim.endpoint)].label or claim.endpoint
+    assert f"{claim.printed} of 4, {label}</th>" in text
+    assert ">4, 2</td>" in text

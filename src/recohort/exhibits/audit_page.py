@@ -158,8 +158,10 @@ def _histories(conflict: Json, ledger: Ledger) -> Iterator[Html]:
     rows = []
     for row in conflict["histories"]:
         each = "; ".join(", ".join(map(str, ladder)) or "no event" for ladder in row["at_risk"])
-        printed = f"{ledger.claim(row['claim']).printed} of {row['patients']}"
-        rows.append((printed, str(row["number"]), each or "too many to list"))
+        claim = ledger.claim(row["claim"])
+        name = str(claim.endpoint)
+        of = f"{claim.printed} of {row['patients']}, {ledger.endpoints[name].label or name}"
+        rows.append((of, str(row["number"]), each or "too many to list"))
     yield simple("What each rate leaves by itself", ("Printed", "Histories", "At risk at each event"), rows)
 
 
