@@ -441,14 +441,21 @@ def test_the_tables_of_the_committed_audit_come_again() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_conflicts_of_two_of_the_committed_audit_come_again(number: int) -> None:
+def test_short_conflicts_of_the_committed_audit_come_again(number: int) -> None:
     book = ledger.load(paths.LEDGER)
-    pairs = [c for c in COMMITTED["parts"][number]["conflicts"] if len(c["claims"]) == 2]
-    assert pairs
-    for pair in pairs:
-        ids = [name for names in pair["claims"] for name in names]
+    short = [c for c in COMMITTED["parts"][number]["conflicts"] if len(c["claims"]) <= 3]
+    assert short
+    for conflict in short:
+        ids = [name for names in conflict["claims"] for name in names]
         found: Any = to_json(audit(book, settings=FAST, only=ids))
-        assert pair in found["parts"][-1]["conflicts"]
+        again = next(c for c in found["parts"][-1]["conflicts"] if c["claims"] == conflict["claims"])
+        assert again == conflict
+
+
+def test_every_conflict_of_up_to_four_has_a_proof_in_words() -> None:
+    conflicts = [c for part in COMMITTED["parts"] for c in part["conflicts"]]
+    assert all(c["proof"] or c["histories"] for c in conflicts)
+    assert all(c["proof"] for c in conflicts if len(c["claims"]) <= 4)
 
 
 def test_some_cases_of_the_longest_conflict_come_again() -> None:

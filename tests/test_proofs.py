@@ -20,7 +20,8 @@ def _ledger(claims: list[dict[str, Any]], patients: int = 9) -> Ledger:
                       "time": {"unit": "months", "resolution": 0.1, "min": 0.1, "max": 89.9}},
             "attributes": {"arm": {"levels": ["a", "b"]}, "sex": {"levels": ["f", "m"]},
                            "site": {"levels": ["x", "y"]}},
-            "endpoints": {"os": {"time": "t", "event": "e"}},
+            "endpoints": {"rfs": {"time": "rfs_t", "event": "rfs_e", "not_after": "os"},
+                          "os": {"time": "t", "event": "e"}},
             "claims": [{"id": f"c{i}", "at": "nowhere"} | claim for i, claim in enumerate(claims)],
         }
     )  # fmt: skip
@@ -65,6 +66,58 @@ def test_one_outside_by_hand() -> None:
     early = [*claims[:2], claims[2] | {"median_survival": "20 months"}]
     assert _proof(_ledger(early), sizes) is None
     assert _proof(_ledger(claims), sizes | {"c0": 6}) is None
+
+
+NOBODY = {"survival": "100%", "endpoint": "rfs", "month": 24, "where": {"site": "x", "arm": "a"}}
+TWO = {"count": "2", "where": {"site": "x", "arm": "a", "sex": "f"}}
+
+
+def test_none_among_others_by_hand() -> None:
+    """Two women of arm a had no event; so the death at 5 women at risk was in arm b, with 3 women at risk.
+
+    Arm b has four patients. A quarter of them takes three deaths, but only one man could die besides. A half
+    is 3/4 × 2/3: first the woman died, then the man, of three. (Or it is 1/2, too late for her.) A third is
+    2/3 × 1/2: if she died with 3 at risk, these were the women, and the man was gone.
+    """
+    begin = (
+        "100% of 3 for rfs means that none of these had an event. 80% of 5 has one history: an event with 5"
+        " at risk. At most 2 of those at risk were among the 3, so at least 3 of the 4 others were, and that"
+        " event was theirs. Besides, only 1 of the 4, not among the 5, can have had one, and were at risk"
+        " until then."
+    )
+    ends = {
+        "25%": "Every way to 25% of 4 takes more than 2 events.",
+        "33%": "Of the 1 way to 33% of 4, 1 take at most 2 events (with 3, 2 at risk); in none were enough at"
+        " risk at that event.",
+        "50%": None,
+    }
+    for printed, end in ends.items():
+        ledger = _ledger([NOBODY, _rate(printed, arm="b"), _rate("80%", sex="f"), TWO])
+        assert proof(ledger.claims[:3], ledger, [3, 4, 5]) == (end and f"{begin} {end}")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_words_prove_of_two_endpoints_the_solver_proves_too(seed: int) -> None:
+    """Oracle: the solver, on both endpoints, with the same numbers of patients."""
+    rng = random.Random(seed)
+    proven = 0
+    while proven < 3:
+        n_a, n_b = rng.randint(2, 5), rng.randint(2, 5)
+        women_a, women_b = rng.randint(1, n_a), rng.randint(1, n_b)
+        n_f = women_a + women_b
+        claims = [NOBODY] + [
+            _rate(f"{round(100 * rng.randint(1, k) / k)}%", **where)
+            for k, where in ((n_b, {"arm": "b"}), (n_f, {"sex": "f"}))
+        ]
+        counts = [
+            {"count": str(k), "where": {"site": "x"} | where}
+            for k, where in ((n_a, {"arm": "a"}), (n_b, {"arm": "b"}), (n_f, {"sex": "f"}),
+                             (women_a, {"arm": "a", "sex": "f"}))
+        ]  # fmt: skip
+        ledger = _ledger([*claims, *counts], n_a + n_b + 1)
+        if proof(ledger.claims[:3], ledger, [n_a, n_b, n_f]) is not None:
+            assert audit(ledger, settings=Settings(seconds=20)).fewest >= 1, (claims, counts)
+            proven += 1
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
 from recohort.conditions import Levels
@@ -89,7 +89,10 @@ def proof(claims: Sequence[Claim], ledger: Ledger, sizes: Sequence[int | None] =
                 return words
     known = {c.id: n for c, n in zip(claims, sizes, strict=False) if n}
     if len(claims) == 3:
-        tried = (_one_outside(a, b, c, known) for a, b, c in permutations(claims))
+        tried = (
+            _one_outside(a, b, c, known) or _none_among_others(a, b, c, ledger, known)
+            for a, b, c in permutations(claims)
+        )
         return next(filter(None, tried), None)
     return _too_many_events(claims, ledger, known) if len(claims) == 4 else None
 
@@ -211,6 +214,70 @@ def _without_one(history: History, event: int) -> Fraction:
     """Survival of everybody but the patient who has one of the events, at risk until then."""
     ladder = [m - (k < event) for k, m in enumerate(history.at_risk) if k != event]
     return math.prod((Fraction(m - 1, m) for m in ladder), start=Fraction(1))
+
+
+def _none_among_others(
+    none: Claim, group: Claim, mixed: Claim, ledger: Ledger, sizes: Mapping[str, int]
+) -> str | None:
+    """Find events that must fall on a group, since nobody else had one, too early for its printed rate."""
+    rates = (none, group, mixed)
+    if any(c.kind != "survival" or c.at_risk for c in rates) or len({c.month for c in rates}) > 1:
+        return None
+    if group.endpoint != mixed.endpoint or ledger.endpoints[str(none.endpoint)].not_after != group.endpoint:
+        return None
+    if none.numbers[0].value < 100 or ledger.study.patients >= MANY or not _split(rates[:2], mixed, ledger):
+        return None
+    free, n, whole = (sizes.get(claim.id, 0) for claim in rates)
+    spared = _size(none.where & mixed.where, ledger)
+    if not free or not n or not whole or spared is None or n > MOST_LISTED:
+        return None
+    known, found = list(histories(whole, mixed.printed)), list(histories(n, group.printed))
+    if len(known) != 1 or not known[0].at_risk:
+        return None
+    early, others = [max(m - spared, 1) for m in known[0].at_risk], n - (whole - spared)
+    if others < 0 or any(_can_hold(history.at_risk, early, others) for history in found):
+        return None
+    at, least = (" and ".join(map(str, numbers)) for numbers in (known[0].at_risk, early))
+    an_event, that = ("an event", "that event") if len(early) == 1 else ("events", "each of them")
+    label = ledger.endpoints[str(none.endpoint)].label or none.endpoint
+    most = len(early) + others
+    few = [", ".join(map(str, h.at_risk)) for h in found if len(h.at_risk) <= most]
+    allowed, ways = counted(most, "event"), counted(len(found), "way")
+    end = (
+        f"Of the {ways} to {group.printed} of {n}, {len(few)} take at most {allowed} (with"
+        f" {'; '.join(few)} at risk); in none were enough at risk at {that}."
+        if few
+        else f"Every way to {group.printed} of {n} takes more than {allowed}."
+    )
+    return (
+        f"{none.printed} of {free} for {label} means that none of these had an event. {mixed.printed} of"
+        f" {whole} has one history: {an_event} with {at} at risk. At most {spared} of those at risk were"
+        f" among the {free}, so at least {least} of the {n} others were, and {that} was theirs. Besides, only"
+        f" {others} of the {n}, not among the {whole}, can have had one, and were at risk until then. {end}"
+    )
+
+
+def _can_hold(ladder: Sequence[int], early: Sequence[int], others: int) -> bool:
+    """Whether events are some with at least so many at risk, and a few of others who are at risk until then.
+
+    Parameters
+    ----------
+    ladder : sequence of int
+        Patients at risk at each event.
+    early : sequence of int
+        Patients at risk at some of them, at least, those others aside.
+    others : int
+    """
+    if not len(early) <= len(ladder) <= len(early) + others:
+        return False
+    last = len(ladder) - 1
+    return any(
+        all(
+            ladder[place] >= least + (last - place) - (len(early) - 1 - k)
+            for k, (place, least) in enumerate(zip(places, early, strict=True))
+        )
+        for places in combinations(range(len(ladder)), len(early))
+    )
 
 
 def _too_many_events(claims: Sequence[Claim], ledger: Ledger, sizes: Mapping[str, int]) -> str | None:
