@@ -1,4 +1,4 @@
-"""``python -m recohort.validate``: the blind validation, about a quarter of an hour on two cores."""
+"""``python -m recohort.validate``: the blind validation, less than ten minutes on two cores."""
 
 from __future__ import annotations
 
