@@ -134,6 +134,7 @@ def test_one_point_gives_an_exponential_curve() -> None:
     )
 )
 @example([(64.0, 0.0), (63.875, 0.2)])
+@example([(36.0, 0.0), (40.0, 0.2), (0.5, 0.0), (0.4375, 0.2)])
 def test_any_printed_points_give_a_falling_curve(points: list[tuple[float, float]]) -> None:
     curve = fit_weibull(points)
     assert curve is not None

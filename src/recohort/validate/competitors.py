@@ -28,6 +28,9 @@ __all__ = ["Weibull", "fit_weibull", "naive_group", "printed_points", "simulate"
 NEAREST_RATE = 0.0025
 """A printed 100 % or 0 % is taken as halfway to what would round to the next percentage."""
 
+FLATTEST = 0.01
+"""A smaller shape is no disease; its scale is beyond what a float can hold."""
+
 
 @dataclass(frozen=True)
 class Weibull:
@@ -67,7 +70,7 @@ def fit_weibull(points: Iterable[tuple[float, float]]) -> Weibull | None:
     y = np.array([math.log(-math.log(s)) for _, s in known])
     spread = float(((x - x.mean()) ** 2).sum())
     shape = float(((x - x.mean()) * (y - y.mean())).sum()) / spread if spread > 0 else 1.0
-    if shape <= 0:  # two points that rounding has put out of order
+    if shape < FLATTEST:  # points that rounding has put out of order
         shape = 1.0
     return Weibull(shape, float(math.exp(x.mean() - y.mean() / shape)))
 
