@@ -96,7 +96,7 @@ def test_none_among_others_by_hand() -> None:
         assert proof(ledger.claims[:3], ledger, [3, 4, 5]) == (end and f"{begin} {end}")
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_what_words_prove_of_two_endpoints_the_solver_proves_too(seed: int) -> None:
     """Oracle: the solver, on both endpoints, with the same numbers of patients."""
     rng = random.Random(seed)
