@@ -340,6 +340,10 @@ class Ledger(Part):
         """Return a time given as a number or by the name of a numeric convention."""
         return float(self.convention(value)) if isinstance(value, str) else float(value)
 
+    def endpoint_label(self, name: str) -> str:
+        """Return what an endpoint is called: its label, or its name if it has none."""
+        return self.endpoints[name].label or name
+
     def claim(self, claim_id: str) -> Claim:
         """Look up a claim by its id.
 

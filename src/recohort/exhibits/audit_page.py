@@ -159,8 +159,7 @@ def _histories(conflict: Json, ledger: Ledger) -> Iterator[Html]:
     for row in conflict["histories"]:
         each = "; ".join(", ".join(map(str, ladder)) or "no event" for ladder in row["at_risk"])
         claim = ledger.claim(row["claim"])
-        name = str(claim.endpoint)
-        of = f"{claim.printed} of {row['patients']}, {ledger.endpoints[name].label or name}"
+        of = f"{claim.printed} of {row['patients']}, {ledger.endpoint_label(str(claim.endpoint))}"
         rows.append((of, str(row["number"]), each or "too many to list"))
     yield simple("What each rate leaves by itself", ("Printed", "Histories", "At risk at each event"), rows)
 

@@ -39,7 +39,7 @@ def about(claim: Claim, ledger: Ledger) -> str:
         who += f"; among {in_words(claim.of, ledger)}"
     if claim.at_risk is not None:
         endpoint, month = next(iter(claim.at_risk.items()))
-        label = ledger.endpoints[endpoint].label or endpoint
+        label = ledger.endpoint_label(endpoint)
         who += f"; at risk for {label} at {times(ledger.month(month), ledger.study.time.unit)}"
     return f"{_statistic(claim, ledger)}: {who}"
 
@@ -59,7 +59,7 @@ def _speaks(level: Level, attribute: Attribute) -> bool:
 def _statistic(claim: Claim, ledger: Ledger) -> str:
     unit = ledger.study.time.unit
     if claim.endpoint is not None:
-        endpoint = ledger.endpoints[claim.endpoint].label or claim.endpoint
+        endpoint = ledger.endpoint_label(claim.endpoint)
     if claim.kind == "survival":
         assert claim.month is not None
         return f"{endpoint} at {times(ledger.month(claim.month), unit)}"

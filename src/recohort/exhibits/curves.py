@@ -252,7 +252,7 @@ def panel_data(panel: Panel, cohort: pd.DataFrame, ledger: Ledger, cells: Mappin
     return PanelData(
         panel,
         ledger.study.time.unit,
-        ledger.endpoints[panel.endpoint].label or panel.endpoint,
+        ledger.endpoint_label(panel.endpoint),
         curves,
         tuple(comparisons),
         [cells[claim.id] for claim in whole],

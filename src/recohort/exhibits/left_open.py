@@ -120,7 +120,7 @@ def group_tables(rows: Sequence[Bounds], ledger: Ledger, populations: Iterable[P
 
 def describe(row: Bounds, ledger: Ledger) -> str:
     """Say what a row bounds, its patients aside: ``At risk at 24 months, overall survival``."""
-    endpoint = ledger.endpoints[row.endpoint].label or row.endpoint if row.endpoint else ""
+    endpoint = ledger.endpoint_label(row.endpoint) if row.endpoint else ""
     assert row.time is not None
     when = "in all" if math.isinf(row.time) else f"at {times(row.time, ledger.study.time.unit)}"
     return f"{KINDS[row.kind]} {when}, {endpoint}"

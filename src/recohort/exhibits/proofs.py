@@ -150,7 +150,7 @@ def _nobody_died(inner: Claim, outer: Claim, ledger: Ledger) -> str | None:
         return None
     if inner.numbers[0].value < 100 or outer.numbers[0].interval().high >= 100:
         return None
-    one, other = (ledger.endpoints[str(c.endpoint)].label or str(c.endpoint) for c in (inner, outer))
+    one, other = (ledger.endpoint_label(str(c.endpoint)) for c in (inner, outer))
     return (
         f"A rate of {inner.printed} for {one} means no event at all. Every event of {other} is one of {one},"
         f" so the rate for {other} would be 100%, too; {outer.printed} is printed."
@@ -239,7 +239,7 @@ def _none_among_others(
         return None
     at, least = (" and ".join(map(str, numbers)) for numbers in (known[0].at_risk, early))
     an_event, that = ("an event", "that event") if len(early) == 1 else ("events", "each of them")
-    label = ledger.endpoints[str(none.endpoint)].label or none.endpoint
+    label = ledger.endpoint_label(str(none.endpoint))
     most = len(early) + others
     few = [", ".join(map(str, h.at_risk)) for h in found if len(h.at_risk) <= most]
     allowed, ways = counted(most, "event"), counted(len(found), "way")

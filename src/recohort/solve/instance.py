@@ -23,7 +23,7 @@ from recohort.solve.problem import (
     curves_of,
 )
 
-__all__ = ["WEIGHTS", "Count", "Instance", "Settings", "landmark_tick"]
+__all__ = ["WEIGHTS", "Count", "Instance", "Settings", "add_sizes", "landmark_tick"]
 
 Bools = npt.NDArray[np.bool_]
 
@@ -155,7 +155,8 @@ class Instance:
     def shares(self, classes: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
         """Yield every way to share the patients out among classes of types, given the counts."""
         everybody = self.problem.ledger.study.patients
-        model, size = _sizes(everybody, len(self.problem.types), self.counts)
+        model = cp_model.CpModel()
+        size = add_sizes(model, everybody, len(self.problem.types), self.counts)
         number = [model.new_int_var(0, everybody, "") for _ in classes]
         for kinds, mine in zip(classes, number, strict=True):
             model.add(cp_model.LinearExpr.sum([size[k] for k in kinds]) == mine)
@@ -207,21 +208,21 @@ def landmark_tick(problem: Problem, curve: Curve) -> int:
 
 @lru_cache(maxsize=10_000)
 def _most(everybody: int, n_types: int, counts: tuple[Count, ...], kinds: tuple[int, ...]) -> int:
-    model, size = _sizes(everybody, n_types, counts)
+    model = cp_model.CpModel()
+    size = add_sizes(model, everybody, n_types, counts)
     model.maximize(cp_model.LinearExpr.sum([size[k] for k in kinds]))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     return round(solver.objective_value) if run(solver, model) == cp_model.OPTIMAL else -1
 
 
-def _sizes(
-    everybody: int, n_types: int, counts: tuple[Count, ...]
-) -> tuple[cp_model.CpModel, list[cp_model.IntVar]]:
-    """Return a model of the number of patients of each type."""
-    model = cp_model.CpModel()
+def add_sizes(
+    model: cp_model.CpModel, everybody: int, n_types: int, counts: tuple[Count, ...]
+) -> list[cp_model.IntVar]:
+    """Add the number of patients of each type to a model, in agreement with the counts."""
     size = [model.new_int_var(0, everybody, "") for _ in range(n_types)]
     model.add(cp_model.LinearExpr.sum(size) == everybody)
     for count in counts:
         mine = [v for v, yes in zip(size, count.types, strict=True) if yes]
         model.add_linear_constraint(cp_model.LinearExpr.sum(mine), count.low, count.high)
-    return model, size
+    return size

@@ -33,7 +33,7 @@ import numpy.typing as npt
 from ortools.sat.python import cp_model
 
 from recohort.solve.cpsat import run
-from recohort.solve.instance import Instance, Settings, landmark_tick
+from recohort.solve.instance import Instance, Settings, add_sizes, landmark_tick
 from recohort.solve.ladders import log_steps
 from recohort.solve.problem import Curve
 
@@ -156,11 +156,7 @@ class Slots:
         """Let the numbers of each type agree with the counts."""
         n_types = len(self.instance.problem.types)
         everybody = self.instance.problem.ledger.study.patients
-        self.size = [self.model.new_int_var(0, everybody, "") for _ in range(n_types)]
-        self.model.add(total(self.size) == everybody)
-        for count in self.instance.counts:
-            mine = [size for size, yes in zip(self.size, count.types, strict=True) if yes]
-            self.model.add_linear_constraint(total(mine), count.low, count.high)
+        self.size = add_sizes(self.model, everybody, n_types, self.instance.counts)
         self.most = [max(0, self.instance.most(np.isin(range(n_types), kinds))) for kinds in self.classes]
         self.start = [self.model.new_int_var(0, most, "") for most in self.most]
         for kinds, start in zip(self.classes, self.start, strict=True):
