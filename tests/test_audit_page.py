@@ -83,8 +83,7 @@ def test_how_far_the_numbers_of_a_repair_must_move(found: Any, book: Ledger) -> 
 
 def test_facts_that_other_conventions_explain(found: Any) -> None:
     groups = [["c6"], ["c2", "c3"], ["c4", "c5"]]
-    table = BeautifulSoup(str(readings_table(found, groups)), "lxml")
-    rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")][1:]
+    rows = _rows(readings_table(found, groups))
     assert ["rounding: truncated", "2", "1", "0"] in rows
     assert ["events: relapse-only", "2", "3", "0"] in rows
     assert ["survival test: gehan", "3", "none", "0"] in rows
@@ -102,7 +101,7 @@ def test_which_reading_explains_most_with_least(found: Any) -> None:
     best = "rate reading: three-years; events: relapse-only; rounding: truncated"
     assert f"“{best}”: 0 are left" in said
     assert "events: relapse-or-transplant; survival test: peto" in said
-    assert "or more" not in said
+    assert "not known exactly" not in said
     again = next(one for one in found["conventions"]["tried"] if one["best"]) | {"best": False}
     again["changed"] = {"rate_reading": "a", "events": "b", "rounding": "c"}
     twice = found | {"conventions": {"tried": [*found["conventions"]["tried"], again], "not_followed": []}}
@@ -111,12 +110,21 @@ def test_which_reading_explains_most_with_least(found: Any) -> None:
 
 def test_no_reading_is_called_best_that_is_not_shown_to_be_better(found: Any) -> None:
     useless = [one for one in found["conventions"]["tried"] if one["changed"] == {"survival_test": "gehan"}]
-    unsure = [one | {"fewest": 1, "fewest_is_enough": False} for one in useless]
+    unsure = [one | {"fewest": 1, "fewest_is_enough": False, "enough": 4} for one in useless]
     for tried, marked in ((useless, False), (unsure, True)):
         said = readings_in_words(found | {"conventions": {"tried": tried, "not_followed": []}})
         assert "No other reading is shown to need fewer." in said
         assert "Most is explained" not in said
-        assert ("“or more” (1)" in said) == marked
+        assert ("not known exactly (1)" in said) == marked
+    for enough, most in ((4, "1 to 4"), (None, "1 or more")):
+        tried = [one | {"enough": enough} for one in unsure]
+        rows = _rows(readings_table(found | {"conventions": {"tried": tried, "not_followed": []}}, []))
+        assert rows == [["survival test: gehan", most, "not known", "not known"]]
+
+
+def _rows(table: object) -> list[list[str]]:
+    rows = BeautifulSoup(str(table), "lxml").find_all("tr")[1:]
+    return [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in rows]
 
 
 def test_a_part_is_named_as_the_ledger_names_its_patients() -> None:

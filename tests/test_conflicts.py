@@ -23,11 +23,9 @@ from recohort.exhibits.proofs import proof
 from recohort.ledger import Ledger
 from recohort.solve import attribute_model
 from recohort.solve.audit import Audit, audit, audited_parts
-from recohort.solve.cases import cases
 from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
 from recohort.solve.conflicts import attainable
 from recohort.solve.instance import Settings
-from recohort.solve.order_demands import OrderModel
 from recohort.solve.parts import parts_of
 from recohort.solve.statements import as_printed
 from recohort.solve.table_conflicts import audit_tables
@@ -262,15 +260,48 @@ def test_open_repairs_are_decided_by_a_more_patient_oracle(seed: int) -> None:
     explorer: Explorer[None] = Explorer(7, ask)
     found = explorer.explore()
     assert not found.complete
-    explorer.decide(lambda kept: (kept, Verdict("unknown")))
+    explorer.decide(lambda _: Verdict("unknown"))
     assert not found.complete
-    explorer.decide(lambda kept: (kept, verdict(kept)))
+    explorer.decide(verdict)
     assert found.complete
-    everything = frozenset(range(7))
-    sizes = (frozenset(hit) for n in range(8) for hit in itertools.combinations(range(7), n))
-    repairs = [hit for hit in sizes if verdict(everything - hit).status == "feasible"]
-    assert set(found.repairs) == {hit for hit in repairs if len(hit) == len(repairs[0])}
+    assert set(found.repairs) == _smallest_repairs(7, bad)
     assert all(verdict(conflict).status == "infeasible" for conflict in found.conflicts)
+
+
+def _smallest_repairs(n: int, bad: list[frozenset[int]]) -> set[frozenset[int]]:
+    """Try every set."""
+    everything = frozenset(range(n))
+    sizes = (frozenset(hit) for size in range(n + 1) for hit in itertools.combinations(range(n), size))
+    repairs = [hit for hit in sizes if not any(b <= everything - hit for b in bad)]
+    return {hit for hit in repairs if len(hit) == len(repairs[0])}
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_search_guesses_conflicts_that_are_small_enough_to_prove(seed: int) -> None:
+    """Oracle: every set tried. Proofs know of sets of up to five; the search misses every third witness."""
+    rng = random.Random(seed)
+    bad = [frozenset(rng.sample(range(9), rng.randint(2, 4))) for _ in range(rng.randint(1, 5))]
+
+    def truth(kept: frozenset[int]) -> Verdict[None]:
+        return Verdict("infeasible") if any(b <= kept for b in bad) else Verdict("feasible", kept)
+
+    def search(kept: frozenset[int]) -> Verdict[None]:
+        seen = truth(kept).status == "feasible" and sum(kept) % 3 > 0
+        return Verdict("feasible", kept) if seen else Verdict("unknown")
+
+    def known(most: int) -> Any:
+        return lambda kept, *_: truth(kept) if len(kept) <= most else Verdict("unknown")
+
+    explorer: Explorer[None] = Explorer(9, known(1))
+    assert not explorer.explore().complete
+    explorer.decide(known(5), search)
+    found = explorer.findings
+    assert set(found.conflicts) - found.unminimised <= set(bad)
+    assert all(truth(conflict).status == "infeasible" for conflict in found.conflicts)
+    assert set(found.repairs) <= _smallest_repairs(9, bad)
+    assert found.fewest <= len(next(iter(_smallest_repairs(9, bad))))
+    explorer.decide(known(9), search)
+    assert set(found.repairs) == _smallest_repairs(9, bad)
 
 
 def test_after_the_last_question_nothing_more_is_proven() -> None:
@@ -458,19 +489,17 @@ def test_every_conflict_of_up_to_four_has_a_proof_in_words() -> None:
     assert all(c["proof"] for c in conflicts if len(c["claims"]) <= 4)
 
 
-def test_some_cases_of_the_longest_conflict_come_again() -> None:
-    """It was proven case by case; all of them take minutes."""
-    conflicts = [conflict["claims"] for part in COMMITTED["parts"] for conflict in part["conflicts"]]
-    longest = {name for names in max(conflicts, key=len) for name in names}
+def test_the_responders_longest_conflict_comes_again() -> None:
+    """Without any one of its statements there are patients, so none is one too many."""
+    longest = max((c["claims"] for c in COMMITTED["parts"][-1]["conflicts"]), key=len)
+    assert len(longest) > 4
     printed = as_printed(ledger.load(paths.LEDGER))
     part = audited_parts(printed, audit_tables(printed))[-1]
-    kept = [k for k, statement in enumerate(part.statements) if statement.ids <= longest]
-    assert {name for k in kept for name in part.statements[k].ids} == longest
-    some = cases(part.model(kept, FAST))[::25]
-    assert len(some) > 1
-    assert {OrderModel(case, Settings(seconds=20)).solve(probe=False).status for case in some} == {
-        "infeasible"
-    }
+    ids = {name for names in longest for name in names}
+    kept = {k for k, statement in enumerate(part.statements) if statement.ids <= ids}
+    status = {k: part.model(kept - {k}, Settings(seconds=40)).solve().status for k in kept}
+    assert set(status.values()) == {"feasible"}
+    assert part.model(kept, Settings(seconds=40)).solve().status == "infeasible"
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -87,7 +87,8 @@ def readings_in_words(found: Json) -> str:
         said.append("**No other reading is shown to need fewer.**")
     if open_ := sum(not reading["fewest_is_enough"] for reading in tried):
         said.append(
-            f"Where it says “or more” ({open_}), fewer are proven not to do; that so many do is not proven."
+            f"Where the fewest are not known exactly ({open_}), fewer than the first number are proven not "
+            "to do; that the second do, a cohort shows."
         )
     if left_out:
         said.append(
@@ -205,7 +206,8 @@ def _repairs(part: Json, ledger: Ledger) -> Iterator[Html]:
 def _reading(reading: Json, number: Mapping[str, int], groups: int) -> tuple[str, str, str, str]:
     changed = changes_in_words(reading["changed"])
     if not reading["fewest_is_enough"]:
-        return changed, f"{reading['fewest']} or more", "not known", "not known"
+        most = "or more" if reading["enough"] is None else f"to {reading['enough']}"
+        return changed, f"{reading['fewest']} {most}", "not known", "not known"
     chosen: set[str] = set()
     for part in reading["parts"]:
         ways = [{ids[0] for ids in repair} for repair in part["repairs"]] or [set[str]()]

@@ -41,7 +41,8 @@ def _conventions(base: Audit, others: Readings) -> dict[str, object]:
             {
                 "changed": dict(one.changed),
                 "fewest": one.audit.fewest,
-                "fewest_is_enough": shown(one.audit, base),
+                "fewest_is_enough": (enough := shown(one.audit, base)),
+                "enough": one.audit.fewest if enough else one.audit.enough,
                 "reached_by_cohort": one.audit.reached,
                 "best": one is chosen,
                 "parts": [
@@ -191,7 +192,7 @@ def _readings(base: Audit, others: Readings) -> Iterator[str]:
         said = (
             f"{fewest}, proven"
             if shown(one.audit, base)
-            else f"at least {fewest} (that so few do is not proven)"
+            else f"at least {fewest} (that so few do is not proven{_at_most(one.audit)})"
         )
         yield f"  {in_words(one.changed)}: {said}"
         for finding in one.audit.findings:
@@ -207,6 +208,10 @@ def _readings(base: Audit, others: Readings) -> Iterator[str]:
         yield f"Most with least: {in_words(chosen.changed)}, {counted(chosen.audit.fewest, 'amendment')}."
     if others.not_followed:
         yield f"Not followed: {'; '.join(in_words([one]) for one in others.not_followed)}"
+
+
+def _at_most(audit: Audit) -> str:
+    return "" if audit.enough is None else f"; the cohort shows that {audit.enough} do"
 
 
 def _repairs(finding: Finding) -> Iterator[str]:

@@ -42,9 +42,8 @@ class Audit:
         Proven: at least so many statements must be amended.
     amended : tuple of str or None
         Claims that the best cohort given does not meet as printed.
-    reached : bool
-        Whether that cohort amends no more statements than the fewest: then no fewer will do, proven for
-        all claims.
+    enough : int or None
+        So many statements it amends: so many will do, shown for all claims.
     left_out : tuple of str
         Claims that no part holds: tests between parts, follow-up, tests of large parts.
     seconds : float
@@ -55,9 +54,14 @@ class Audit:
     findings: tuple[Finding, ...]
     fewest: int
     amended: tuple[str, ...] | None
-    reached: bool
+    enough: int | None
     left_out: tuple[str, ...]
     seconds: float
+
+    @property
+    def reached(self) -> bool:
+        """Whether the best cohort amends no more than the fewest: no fewer will do, for all claims."""
+        return self.enough == self.fewest
 
 
 def audit(
@@ -172,7 +176,7 @@ def join(ledger: Ledger, findings: list[Finding], cohorts: Sequence[pd.DataFrame
         tuple(findings),
         fewest,
         best[1] if best else None,
-        best is not None and best[0] == fewest,
+        best[0] if best else None,
         tuple(c.id for c in loose),
         seconds,
     )

@@ -19,7 +19,7 @@ __all__ = ["MOST_CASES", "cases", "solve"]
 MOST_CASES = 200
 """A question with more cases is left alone."""
 PATIENCE = 20
-"""All cases together may take so many times the limit of the question."""
+"""All cases together may take so many times the limit of the question, each its share."""
 
 
 def solve(model: OrderModel) -> tuple[OrderModel, Answer]:
@@ -31,11 +31,13 @@ def solve(model: OrderModel) -> tuple[OrderModel, Answer]:
         If a case is feasible, the model of that case.
     """
     left = cases(model) if model.settings.by_cases else []
-    if len(left) < 2:
+    if not left:
         return model, model.solve()
-    limit, spent = PATIENCE * model.settings.seconds, 0.0
+    seconds = model.settings.seconds
+    limit, spent = PATIENCE * seconds, 0.0
+    each = replace(model.settings, seconds=max(seconds, limit / len(left)))
     for case in left:
-        one = OrderModel(case, model.settings)
+        one = OrderModel(case, each)
         answer = one.solve(probe=False)
         spent += answer.seconds
         if answer.status == "feasible":

@@ -24,6 +24,9 @@ __all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets", "smallest"
 E = TypeVar("E")
 Set = frozenset[int]
 
+GUESSES = 12
+"""So many guesses of a conflict may be wrong; each shows patients, and the next is a better one."""
+
 
 @dataclass(frozen=True)
 class Verdict(Generic[E]):
@@ -164,34 +167,85 @@ class Explorer(Generic[E]):
                 doubtful |= status == "unknown"
                 now -= {k} if status == "infeasible" else frozenset()
             evidence = found.conflicts[conflict]
-            self._forget(other for other in list(found.conflicts) if now <= other)
+            self._forget([other for other in found.conflicts if now <= other])
             if not any(other < now for other in found.conflicts):
                 found.conflicts[now] = evidence
                 found.unminimised |= {now} if doubtful else frozenset()
         found.open = {hit for hit in found.open if all(hit & conflict for conflict in found.conflicts)}
 
-    def decide(self, ask: Callable[[Set], tuple[Set, Verdict[E]]]) -> None:
+    def decide(
+        self,
+        prove: Callable[[Set], Verdict[E]],
+        search: Callable[[Set], Verdict[E]] | None = None,
+        needed: Callable[[Set], Set] = lambda kept: kept,
+        *,
+        all_repairs: bool = True,
+    ) -> None:
         """Ask with more patience about sets of which it is open whether they are repairs.
 
         Parameters
         ----------
-        ask : callable
-            Whether statements can hold together, and those that it was asked about in the end: some
-            may follow from the others.
+        prove : callable
+            Whether statements can hold together, by an oracle with more patience.
+        search : callable, optional
+            Looks for a witness. What it finds none for may be a conflict, as small as the search can make
+            it, and a small one is easier to prove.
+        needed : callable, optional
+            Statements without those that follow from the others.
+        all_repairs : bool
+            If not, one smallest repair is enough.
         """
         found, asked = self.findings, set[Set]()
-        while waiting := found.open - asked:
+        while (waiting := found.open - asked) and (all_repairs or not found.repairs):
             hit = min(waiting, key=sorted)
             asked.add(hit)
-            kept, verdict = ask(self.everything - hit)
-            if verdict.status == "unknown":
-                continue
+            kept = needed(self.everything - hit)
+            verdict = self._prove_smaller(kept, prove, search) if search else None
+            if verdict is None:
+                verdict = prove(kept)
+                if verdict.status == "infeasible":
+                    found.conflicts[kept] = verdict.evidence
+                    found.unminimised.add(kept)
             if verdict.status == "feasible":
                 self._witnesses.append(verdict)
-            else:
-                found.conflicts[kept] = verdict.evidence
-                found.unminimised.add(kept)
-            self._settle(self.everything)
+            if verdict.status != "unknown":
+                self._settle(self.everything)
+
+    def _prove_smaller(
+        self, kept: Set, prove: Callable[[Set], Verdict[E]], search: Callable[[Set], Verdict[E]]
+    ) -> Verdict[E] | None:
+        """Guess a conflict among statements and prove it; None if no guess was good.
+
+        The verdict is of all the statements.
+        """
+        missed = set[Set]()
+
+        def guessed(some: Iterable[int]) -> bool:
+            wanted = frozenset(some)
+            verdict = self._known(wanted)
+            if verdict is None and wanted not in missed:
+                verdict = search(wanted)
+                if verdict.status == "feasible":
+                    self._witnesses.append(verdict)
+                else:
+                    missed.add(wanted)
+            return verdict is None or verdict.status != "feasible"
+
+        for _ in range(GUESSES):
+            if not guessed(kept):
+                return self.ask(kept)
+            guess = frozenset(smallest(sorted(kept), guessed))
+            verdict = prove(guess)
+            if verdict.status == "unknown":
+                return None
+            if verdict.status == "infeasible":
+                self._forget([known for known in self.findings.conflicts if guess < known])
+                self.findings.conflicts[guess] = verdict.evidence
+                if any(guessed(guess - {k}) for k in guess):
+                    self.findings.unminimised.add(guess)
+                return verdict
+            self._witnesses.append(verdict)
+        return None
 
     def _forget(self, conflicts: Iterable[Set]) -> None:
         """Drop conflicts that hold a smaller one."""
@@ -222,15 +276,9 @@ class Explorer(Generic[E]):
                 return tuple(h for h, v in verdicts.items() if v.status == "feasible"), sure
 
     def ask(self, kept: Set, *, quick: bool = False) -> Verdict[E]:
-        """Ask the oracle, unless what is known already answers; nothing never contradicts itself."""
-        if not kept:
-            return Verdict("feasible")
-        for witness in self._witnesses:
-            if kept <= witness.met:
-                return witness
-        for conflict, proof in self.findings.conflicts.items():
-            if conflict <= kept:
-                return Verdict("infeasible", evidence=proof)
+        """Ask the oracle, unless what is known already answers."""
+        if known := self._known(kept):
+            return known
         if kept in self._unknown or (self._most is not None and self.calls >= self._most):
             return Verdict("unknown")
         self.calls += 1
@@ -240,6 +288,18 @@ class Explorer(Generic[E]):
         if verdict.status == "feasible":
             self._witnesses.append(verdict)
         return verdict
+
+    def _known(self, kept: Set) -> Verdict[E] | None:
+        """Answer from what is known already; nothing never contradicts itself."""
+        if not kept:
+            return Verdict("feasible")
+        for witness in self._witnesses:
+            if kept <= witness.met:
+                return witness
+        for conflict, proof in self.findings.conflicts.items():
+            if conflict <= kept:
+                return Verdict("infeasible", evidence=proof)
+        return None
 
     def _shrink(self, kept: Set) -> tuple[Set, E | None]:
         """Reduce an infeasible set to a minimal one; what cannot be decided stays in."""
@@ -255,7 +315,7 @@ class Explorer(Generic[E]):
         if doubtful:
             self.findings.unminimised.add(conflict)
         evidence = self.ask(conflict).evidence
-        self._forget(known for known in list(self.findings.conflicts) if conflict < known)
+        self._forget([known for known in self.findings.conflicts if conflict < known])
         return conflict, evidence
 
 

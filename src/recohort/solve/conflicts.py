@@ -15,6 +15,7 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 
 import pandas as pd
 from scipy import stats
@@ -22,6 +23,7 @@ from scipy import stats
 from recohort.check import check
 from recohort.ledger import Ledger
 from recohort.solve import cases
+from recohort.solve.annealed import applies, patients_for
 from recohort.solve.changes import smallest_change
 from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.instance import Settings
@@ -35,7 +37,7 @@ __all__ = ["attainable", "audit_again", "audit_part"]
 QUICK = 0.05
 """Share of the time limit for a question on which no proof rests."""
 HURRIED = 0.25
-"""And for how far all numbers of a repair must move, a question asked many times over."""
+"""And for questions asked many times over."""
 MOST_QUESTIONS = 30
 """So many are asked of a part under other conventions; what is then open is called not known."""
 APART = 1e-4
@@ -59,7 +61,11 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
     explorer.explore(_easier(part))
     explorer.minimise()
     patient = dataclasses.replace(settings, by_cases=True)
-    explorer.decide(lambda kept: _in_all_cases(part, kept, patient))
+    explorer.decide(
+        lambda kept: _verdict(part, kept, patient),
+        partial(_search, part, settings) if applies(part, settings) else None,
+        part.without_implied,
+    )
     found = finding(part.name, part.statements, explorer)
     p_values = _p_values(part, explorer, settings)
     changes = tuple(
@@ -106,7 +112,14 @@ def audit_again(
         if minimal  # what took every case to prove would take it again
     ]
     explorer.suppose(frozenset(place[ids] for ids in some) for some in before if place.keys() >= set(some))
+    for repair in like.repairs:
+        amended = {like.statements[k].ids for k in repair}
+        explorer.ask(frozenset(k for ids, k in place.items() if ids not in amended))
     explorer.explore(_easier(part))
+    patient = dataclasses.replace(settings, by_cases=True)
+    explorer.decide(
+        lambda kept: _verdict(part, kept, patient), needed=part.without_implied, all_repairs=False
+    )
     return finding(part.name, part.statements, explorer)
 
 
@@ -135,20 +148,28 @@ def _verdict(part: Part, kept: frozenset[int], settings: Settings) -> Verdict[pd
         model, answer = cases.solve(model)
         if answer.status == "infeasible":
             return Verdict("infeasible")
-        cohort = cohort_of(model, answer.trace) if answer.trace is not None else None
-        ids = met_claims(cohort, _ledger(part)) if cohort is not None else frozenset()
-        met = frozenset(k for k, s in enumerate(part.statements) if s.ids <= ids)
-        if cohort is not None and kept <= met:
-            return Verdict("feasible", met, cohort)
+        verdict = _checked(part, kept, cohort_of(model, answer.trace) if answer.trace is not None else None)
+        if verdict.status == "feasible":
+            return verdict
     return Verdict("unknown")
 
 
-def _in_all_cases(
-    part: Part, kept: frozenset[int], settings: Settings
-) -> tuple[frozenset[int], Verdict[pd.DataFrame]]:
-    """Ask about statements, case by case if need be, without those that follow from another one."""
-    needed = part.without_implied(kept)
-    return needed, _verdict(part, needed, settings)
+def _search(part: Part, settings: Settings, kept: frozenset[int]) -> Verdict[pd.DataFrame]:
+    """Look for patients who meet statements, or a quick proof that there are none."""
+    hurried = dataclasses.replace(settings, seconds=settings.seconds * HURRIED)
+    verdict = _verdict(part, kept, hurried)
+    if verdict.status != "unknown":
+        return verdict
+    return _checked(part, kept, patients_for(part, kept, settings))
+
+
+def _checked(part: Part, kept: frozenset[int], cohort: pd.DataFrame | None) -> Verdict[pd.DataFrame]:
+    """Let the checker say what patients meet."""
+    if cohort is None:
+        return Verdict("unknown")
+    ids = met_claims(cohort, _ledger(part))
+    met = frozenset(k for k, s in enumerate(part.statements) if s.ids <= ids)
+    return Verdict("feasible", met, cohort) if kept <= met else Verdict("unknown")
 
 
 def _changes(

@@ -50,6 +50,18 @@ class Part:
         return self._everybody.most(np.array(self.kinds, bool))
 
     @cached_property
+    def kinds_of_patients(self) -> tuple[int, ...]:
+        """The type of each patient, in one of the ways that the counts leave; empty if there is none."""
+        types = range(len(self.kinds))
+        sizes = next(self._everybody.shares([[kind] for kind in types]), (0,) * len(types))
+        return tuple(kind for kind in types if self.kinds[kind] for _ in range(sizes[kind]))
+
+    @cached_property
+    def searched(self) -> Problem:
+        """The problem as a search is given it, which may ask for a little more than a proof."""
+        return build(self.problem.ledger, rank_tests=WEIGHTS)
+
+    @cached_property
     def name(self) -> str:
         """What all its patients, and nobody else, have in common; and how many they are."""
         mine = [kind for kind, yes in zip(self.problem.types, self.kinds, strict=True) if yes]

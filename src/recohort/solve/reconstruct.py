@@ -34,6 +34,7 @@ __all__ = [
     "Beginning",
     "Budget",
     "Unsatisfiable",
+    "anneal_part",
     "assemble",
     "reconstruct",
     "refuse_clash",
@@ -164,7 +165,7 @@ def survive(problem: Problem, attributes: pd.DataFrame, seed: int, budget: Budge
                 continue
             who = f"part {number + 1} of {len(problem.parts)} ({counted(mine.size, 'patient')})"
             tell(f"{who}, try {attempt + 1}", share)
-            pieces.append(_solve_part(problem, part, mine, rules, random, budget))
+            pieces.append(anneal_part(problem, part, mine, rules, random, budget)[1])
         tell(f"all patients together, try {attempt + 1}", share + 0.5 / budget.rounds)
         joined = _untie(rules, _concatenate(pieces))
         loss, state = _best_chain(full, rules, [joined] * budget.chains, budget.joined, random)
@@ -203,18 +204,23 @@ def start_state(
     return State(kinds.copy(), time, np.zeros(time.shape, np.uint8))
 
 
-def _solve_part(
+def anneal_part(
     problem: Problem,
     part: npt.NDArray[np.bool_],
     kinds: npt.NDArray[np.int64],
     rules: Rules,
     random: np.random.Generator,
     budget: Budget,
-) -> State:
+) -> tuple[float, State]:
     """Meet the demands within one part, or come as near as the budget allows.
 
     Rounds start by turns from nothing and near the printed rates: low rates of many patients are out of
     reach of the former.
+
+    Returns
+    -------
+    float, State
+        The loss, 0 if all demands are met, and the patients.
     """
     tracks = problem.tracks(part)
     best: tuple[float, State] | None = None
@@ -228,7 +234,7 @@ def _solve_part(
         if loss == 0:
             break
     assert best is not None
-    return best[1]
+    return best
 
 
 def _best_chain(
