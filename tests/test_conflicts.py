@@ -370,6 +370,25 @@ def test_what_is_found_does_not_depend_on_processes(
     assert [(len(part["conflicts"]), part["fewest"]) for part in parts] == [(0, 0), (1, 1), (1, 1)]
 
 
+def test_without_changes_the_same_conflicts_and_repairs_are_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The median of arm a against its rate, and a percentage of the tables that is not its count's."""
+    path = tmp_path / "claims.yaml"
+    wrong = {"count_percent": "2 (20)", "where": {"arm": "c"}}
+    path.write_text(yaml.safe_dump(_document([*HALF, RATE, MEDIAN, wrong])), "utf-8")
+    found = []
+    for more in ([], ["--no-changes"]):
+        assert main(["conflicts", "--ledger", str(path), "--json", *more]) == 1
+        found.append(json.loads(capsys.readouterr().out)["parts"])
+    for with_changes, without in zip(*found, strict=True):
+        assert without["conflicts"] == [c | {"changes": []} for c in with_changes["conflicts"]]
+        assert without["repairs"] == with_changes["repairs"]
+        assert all(with_changes["repair_changes"])
+        assert without["repair_changes"] == [None] * len(without["repairs"])
+    assert any(c["changes"] for part in found[0] for c in part["conflicts"])
+
+
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     """Ctrl-C reaches every process of the command, while the larger parts are audited."""
     out = tmp_path / "conflicts.json"

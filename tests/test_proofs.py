@@ -116,7 +116,7 @@ def test_what_words_prove_of_two_endpoints_the_solver_proves_too(seed: int) -> N
         ]  # fmt: skip
         ledger = _ledger([*claims, *counts], n_a + n_b + 1)
         if proof(ledger.claims[:3], ledger, [n_a, n_b, n_f]) is not None:
-            assert audit(ledger, settings=Settings(seconds=20)).fewest >= 1, (claims, counts)
+            assert audit(ledger, settings=Settings(seconds=20), changes=False).fewest >= 1, (claims, counts)
             proven += 1
 
 
@@ -144,7 +144,9 @@ def test_what_words_prove_the_solver_proves_too(seed: int) -> None:
             (three, {"c0": n, "c1": n_f, "c2": n_a}),
         ):
             if _proof(_ledger(claims), sizes) is not None:
-                found = audit(_ledger([*claims, *counts], n + 1), settings=Settings(seconds=20))
+                found = audit(
+                    _ledger([*claims, *counts], n + 1), settings=Settings(seconds=20), changes=False
+                )
                 assert found.fewest >= 1, (claims, counts)
                 proven += 1
 

@@ -33,6 +33,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--seconds", type=seconds, default=40.0, metavar="N", help="limit of each question (default 40)"
     )
     parser.add_argument(
+        "--no-changes",
+        dest="changes",
+        action="store_false",
+        help="do not ask how far numbers would have to move (quicker)",
+    )
+    parser.add_argument(
         "--conventions", action="store_true", help="repeat the audit under other conventions of the ledger"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write what was found (JSON)")
@@ -93,7 +99,9 @@ def _kept(
 
     if options.out is None or not options.conventions:
         return None
-    of = fingerprint(ledger.model_dump_json(), settings, *(cohort.to_csv() for cohort in cohorts))
+    of = fingerprint(
+        ledger.model_dump_json(), settings, options.changes, *(cohort.to_csv() for cohort in cohorts)
+    )
     return Kept(options.out.with_name(f"{options.out.name}.readings"), of)
 
 
@@ -112,7 +120,15 @@ def _base(
     printed = as_printed(ledger)
     if kept and (before := kept.load("own", printed)):
         return join(printed, list(before), cohorts, settings.seconds)
-    found = audit(ledger, cohorts, settings, only=options.only, jobs=processes(options), tell=tell)
+    found = audit(
+        ledger,
+        cohorts,
+        settings,
+        only=options.only,
+        changes=options.changes,
+        jobs=processes(options),
+        tell=tell,
+    )
     if kept:
         kept.save("own", found.findings)
     return found

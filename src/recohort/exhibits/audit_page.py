@@ -150,7 +150,9 @@ def _conflict(conflict: Json, ledger: Ledger) -> Html:
 
 def _again(conflict: Json) -> Html:
     """Give the line that puts a conflict to the solver again, in a box that can be copied from."""
-    line = " ".join(["recohort conflicts --only", *(ids[0] for ids in conflict["claims"])])
+    ids = [ids[0] for ids in conflict["claims"]]
+    quicker = ["--no-changes"] if len(ids) > 2 else []
+    line = " ".join(["recohort conflicts --only", *ids, *quicker])
     return element("div", element("pre", line), class_="highlight again")
 
 

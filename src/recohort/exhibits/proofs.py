@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, permutations
+from itertools import combinations, islice, permutations
 from typing import TYPE_CHECKING
 
 from recohort.conditions import Levels
@@ -27,7 +27,9 @@ HALF = 50.0
 MANY = 200
 """So many patients can print 100% with an event."""
 MOST_LISTED = 16
-"""The histories of a rate are listed for groups up to this size."""
+"""A proof goes through the histories of a rate for groups up to this size."""
+MOST_COUNTED = 2000
+"""A rate that leaves more histories says too little to be listed."""
 FEW = 6
 """More histories than this are counted only."""
 NEAR = 3
@@ -56,11 +58,13 @@ class Remaining:
 
 
 def remaining(claims: Iterable[tuple[Claim, int | None]]) -> tuple[Remaining, ...]:
-    """List the histories that rates leave, each by itself, of groups of a known number of patients."""
+    """List the histories that rates leave, each by itself, unless there are more than `MOST_COUNTED`."""
     rows = []
     for claim, n in claims:
-        if claim.kind == "survival" and n and n <= MOST_LISTED:
-            found = [history.at_risk for history in histories(n, claim.printed)]
+        if claim.kind != "survival" or not n:
+            continue
+        found = [history.at_risk for history in islice(histories(n, claim.printed), MOST_COUNTED + 1)]
+        if len(found) <= MOST_COUNTED:
             rows.append(Remaining(claim.id, n, len(found), tuple(found) if len(found) <= FEW else ()))
     return tuple(rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection
 
 import numpy as np
@@ -16,7 +17,9 @@ from recohort.solve.search import Schedule
 
 __all__ = ["applies", "patients_for"]
 
-BUDGET = Budget(part=Schedule(600_000, 0.1, 0.005), rounds_per_part=10, chains=1)
+COOLING = Schedule(600_000, 0.1, 0.005)
+ROUNDS = 0.25
+"""So many for each second of the limit of a question."""
 
 
 def applies(part: Part, settings: Settings) -> bool:
@@ -34,7 +37,7 @@ def patients_for(part: Part, kept: Collection[int], settings: Settings) -> pd.Da
     part : Part
     kept : collection of int
     settings : Settings
-        Of the order model; see `applies`.
+        Of the order model; see `applies`. `seconds` say how long to look.
 
     Returns
     -------
@@ -53,8 +56,9 @@ def patients_for(part: Part, kept: Collection[int], settings: Settings) -> pd.Da
     kinds = np.array(part.kinds_of_patients, np.int64)
     if not kinds.size:
         return None
+    budget = Budget(part=COOLING, rounds_per_part=math.ceil(ROUNDS * settings.seconds), chains=1)
     random = np.random.default_rng(settings.seed)
-    loss, state = anneal_part(problem, np.array(part.kinds, bool), kinds, rules_of(whole), random, BUDGET)
+    loss, state = anneal_part(problem, np.array(part.kinds, bool), kinds, rules_of(whole), random, budget)
     if loss > 0:
         return None
     columns: dict[str, object] = {

@@ -70,6 +70,7 @@ def audit(
     settings: Settings | None = None,
     *,
     only: Collection[str] = (),
+    changes: bool = True,
     jobs: int = 1,
     tell: Tell = lambda _what, _share: None,
 ) -> Audit:
@@ -83,6 +84,8 @@ def audit(
     settings : Settings, optional
     only : collection of str
         Ids of claims: audit these alone.
+    changes : bool
+        Whether to ask how far numbers must move, too; it takes most of the time.
     jobs : int
         Processes; a part is audited in one. What is found does not depend on it.
     tell : callable, optional
@@ -97,7 +100,7 @@ def audit(
         tell(f"tables: {what}", 0.05)
 
     found = audit_tables(wanted, cohorts, tell=tell_of_tables)
-    findings = [with_changes(found, wanted, tell=tell_of_tables)]
+    findings = [with_changes(found, wanted, tell=tell_of_tables) if changes else found]
     parts = audited_parts(printed, findings[0], only)
     workers: Workers[Finding] = local(min(jobs, len(parts)) or 1)
     done: dict[int, Finding] = {}
@@ -107,7 +110,7 @@ def audit(
         tell("; ".join(waiting) or "done", 0.1 + 0.9 * len(done) / max(len(parts), 1))
 
     say()
-    one = partial(_audit_one, parts, settings, tuple(cohorts))
+    one = partial(_audit_one, parts, settings, tuple(cohorts), changes)
     for number, finding in workers(one, iter(range(len(parts)))):
         done[number] = finding
         say()
@@ -116,9 +119,9 @@ def audit(
 
 
 def _audit_one(
-    parts: tuple[Part, ...], settings: Settings, cohorts: tuple[pd.DataFrame, ...], number: int
+    parts: tuple[Part, ...], settings: Settings, cohorts: tuple[pd.DataFrame, ...], changes: bool, number: int
 ) -> Finding:
-    return audit_part(parts[number], settings, cohorts)
+    return audit_part(parts[number], settings, cohorts, changes=changes)
 
 
 def audited_parts(printed: Ledger, tables: Finding, only: Collection[str] = ()) -> tuple[Part, ...]:

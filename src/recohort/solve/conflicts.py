@@ -46,7 +46,9 @@ MOST_VALUES = 20
 """More attainable P values than this are not listed."""
 
 
-def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] = ()) -> Finding:
+def audit_part(
+    part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] = (), *, changes: bool = True
+) -> Finding:
     """Audit the statements on one part.
 
     Parameters
@@ -56,6 +58,8 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
         Of the order model; `seconds` limit each question.
     cohorts : sequence of DataFrame
         Known patients: whatever they meet can hold together.
+    changes : bool
+        Whether to ask how far numbers must move, too, and what a P value could be instead.
     """
     explorer = _explorer(part, settings, cohorts)
     explorer.explore(_easier(part))
@@ -66,9 +70,12 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
         partial(_search, part, settings) if applies(part, settings) else None,
         part.without_implied,
     )
-    found = finding(part.name, part.statements, explorer)
+    sizes = tuple(map(part.patients, part.statements))
+    found = dataclasses.replace(finding(part.name, part.statements, explorer), sizes=sizes)
+    if not changes:
+        return found
     p_values = _p_values(part, explorer, settings)
-    changes = tuple(
+    moves = tuple(
         _changes(part, conflict, [[k] for k in conflict if len(conflict) == 2], settings)
         for conflict in found.conflicts
     )
@@ -84,9 +91,8 @@ def audit_part(part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] =
     return dataclasses.replace(
         found,
         p_values=p_values,
-        changes=changes,
+        changes=moves,
         repair_changes=repair_changes,
-        sizes=tuple(map(part.patients, part.statements)),
         questions=explorer.calls,
     )
 
