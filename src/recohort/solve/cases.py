@@ -38,7 +38,7 @@ def solve(model: OrderModel) -> tuple[OrderModel, Answer]:
     each = replace(model.settings, seconds=max(seconds, limit / len(left)))
     for case in left:
         one = OrderModel(case, each)
-        answer = one.solve(probe=False)
+        answer = one.solve()
         spent += answer.seconds
         if answer.status == "feasible":
             return one, replace(answer, seconds=spent)

@@ -10,7 +10,7 @@ from ortools.sat.python import cp_model
 from recohort.conditions import Condition, Level
 from recohort.ledger import Ledger
 from recohort.solve.attribute_claims import concerns_attributes
-from recohort.solve.cpsat import run
+from recohort.solve.cpsat import prover, run
 from recohort.solve.demands import types_of
 from recohort.solve.instance import Count
 
@@ -76,8 +76,7 @@ def count_extreme(
         model.add_linear_constraint(total(mark, inside), round(low), round(high))
     wanted = total(size if marked is None else mark, [where.holds(kind) for kind in types])
     (model.maximize if sense > 0 else model.minimize)(wanted)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
+    solver = prover()
     solver.parameters.max_deterministic_time = 10.0
     if run(solver, model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
         return sense * math.inf

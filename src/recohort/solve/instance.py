@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model
 
-from recohort.solve.cpsat import run
+from recohort.solve.cpsat import prover, run
 from recohort.solve.problem import (
     Curve,
     Demand,
@@ -160,8 +160,7 @@ class Instance:
         number = [model.new_int_var(0, everybody, "") for _ in classes]
         for kinds, mine in zip(classes, number, strict=True):
             model.add(cp_model.LinearExpr.sum([size[k] for k in kinds]) == mine)
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
+        solver = prover()
         while (status := run(solver, model)) != cp_model.INFEASIBLE:
             if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
                 raise RuntimeError(f"CP-SAT could not list all sizes: {solver.status_name(status)}")
@@ -211,8 +210,7 @@ def _most(everybody: int, n_types: int, counts: tuple[Count, ...], kinds: tuple[
     model = cp_model.CpModel()
     size = add_sizes(model, everybody, n_types, counts)
     model.maximize(cp_model.LinearExpr.sum([size[k] for k in kinds]))
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
+    solver = prover()
     return round(solver.objective_value) if run(solver, model) == cp_model.OPTIMAL else -1
 
 

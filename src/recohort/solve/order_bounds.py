@@ -17,7 +17,7 @@ import pandas as pd
 from ortools.sat.python import cp_model
 
 from recohort.check import check
-from recohort.solve.cpsat import run
+from recohort.solve.cpsat import prover, run
 from recohort.solve.instance import Count, Instance, Settings, landmark_tick
 from recohort.solve.ladders import SCALE
 from recohort.solve.order_demands import OrderModel
@@ -142,8 +142,7 @@ def extreme(relaxation: Relaxation, quantity: Quantity, sense: int) -> Extreme:
         return Extreme(sense * math.inf)
     objective = _objective(model, quantity, tick)
     (model.model.maximize if sense > 0 else model.model.minimize)(objective)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
+    solver = prover()
     solver.parameters.linearization_level = 0
     solver.parameters.max_deterministic_time = relaxation.seconds
     status = run(solver, model.model)

@@ -16,7 +16,7 @@ from fractions import Fraction
 
 from ortools.sat.python import cp_model
 
-from recohort.solve.cpsat import run
+from recohort.solve.cpsat import prover, run
 from recohort.solve.instance import WEIGHTS, Instance, Settings
 from recohort.solve.ladders import ladders, log_window, survival
 from recohort.solve.orders import Answer, Slots, Var, total
@@ -133,20 +133,12 @@ class OrderModel(Slots):
             for i, j in narrow:
                 self.model.add(followed[i] - followed[j] <= room[i, j])
 
-    def solve(self, *, probe: bool = True) -> Answer:
-        """Solve, and solve again without any ladder that slipped through rounded bounds.
-
-        Parameters
-        ----------
-        probe : bool
-            Whether the solver tries out values before its search: a second, well spent on hard questions.
-        """
-        solver = cp_model.CpSolver()
+    def solve(self) -> Answer:
+        """Solve, and solve again without any ladder that slipped through rounded bounds."""
+        solver = prover()
         solver.parameters.num_workers = self.settings.workers
         solver.parameters.random_seed = self.settings.seed
         solver.parameters.linearization_level = 0  # a relaxation of ladders says nothing and costs much
-        if not probe:
-            solver.parameters.cp_model_probing_level = 0
         spent = 0.0
         while True:
             solver.parameters.max_deterministic_time = max(self.settings.seconds - spent, 0.01)

@@ -32,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 from ortools.sat.python import cp_model
 
-from recohort.solve.cpsat import run
+from recohort.solve.cpsat import prover, run
 from recohort.solve.instance import Instance, Settings, add_sizes, landmark_tick
 from recohort.solve.ladders import log_steps
 from recohort.solve.problem import Curve
@@ -184,8 +184,7 @@ class Slots:
             for inner, outer in zip(*events, strict=True):
                 model.add(outer <= inner)
         model.maximize(total(_flat(events)))
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
+        solver = prover()
         run(solver, model)
         return math.floor(solver.best_objective_bound + 1e-6)
 
@@ -397,9 +396,15 @@ class Slots:
             total([v for (s, _, _), v in slot.items() if self.ends(s, endpoint)]) for slot in self.event
         ]
         here = self._standing(mark, total(self.start), before, leaving)
-        for tick, row in zip(self.landmarks, self.well_at, strict=True):
-            if self.marks[mark : mark + 1] == [tick - 1]:
-                self.model.add(here == total(row) if inner else here >= total(row))
+        for era, (tick, row) in enumerate(zip(self.landmarks, self.well_at, strict=True)):
+            if self.marks[mark : mark + 1] != [tick - 1]:
+                continue
+            self.model.add(here == total(row) if inner else here >= total(row))
+            for ill, early in zip(self.ill[:-1], self.by, strict=True) if not inner else ():
+                still = total(
+                    _flat([one[: era + 1] for one in ill])
+                )  # ill before the landmark, as they were then
+                self.model.add(here >= total(row) + still).only_enforce_if(~early[mark])
         return here
 
     def trace(self, solver: cp_model.CpSolver) -> Trace:

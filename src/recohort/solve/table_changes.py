@@ -32,7 +32,7 @@ from recohort.solve.attribute_claims import (
     windows,
 )
 from recohort.solve.attribute_model import AttributeModel
-from recohort.solve.cpsat import run
+from recohort.solve.cpsat import prover, run
 from recohort.solve.order_statistics import Column, exact
 from recohort.solve.problem import UnsupportedClaim
 from recohort.solve.statements import Change, Finding
@@ -114,8 +114,7 @@ def smallest_table_change(
         m.model.add(largest >= one)
     m.model.minimize((most + 1) * largest + cp_model.LinearExpr.sum(sums))
 
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
+    solver = prover()
     solver.parameters.linearization_level = 2
     solver.parameters.max_deterministic_time = seconds
     status = run(solver, m.model)

@@ -13,7 +13,7 @@ from recohort.solve.attribute_claims import add_claims, concerns_attributes
 from recohort.solve.attribute_conflict import attributes_of
 from recohort.solve.attribute_model import AttributeModel
 from recohort.solve.conflict_sets import Explorer, Verdict
-from recohort.solve.cpsat import run
+from recohort.solve.cpsat import prover, run
 from recohort.solve.problem import UnsupportedClaim
 from recohort.solve.statements import Finding, Statement, finding, known
 
@@ -65,8 +65,7 @@ def audit_tables(
             return Verdict("unknown")
         names = Counter(name for k in sorted(kept) for name in sorted(about[k]))
         m.sort_patients(name for name, _ in names.most_common())
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
+        solver = prover()
         solver.parameters.linearization_level = 2
         solver.parameters.max_deterministic_time = seconds
         status = run(solver, m.model)
