@@ -64,7 +64,7 @@ def test_nothing_else_calls_the_solver() -> None:
 
 
 def test_what_is_proven_is_proven_without_presolve() -> None:
-    """Presolve calls some models infeasible that have solutions; only a search that is checked may use it."""
+    """Presolve calls some models infeasible that have solutions; only the search for one cohort has it."""
     assert not prover().parameters.cp_model_presolve
     made = {
         path.name

@@ -399,11 +399,13 @@ class Slots:
         for era, (tick, row) in enumerate(zip(self.landmarks, self.well_at, strict=True)):
             if self.marks[mark : mark + 1] != [tick - 1]:
                 continue
-            self.model.add(here == total(row) if inner else here >= total(row))
-            for ill, early in zip(self.ill[:-1], self.by, strict=True) if not inner else ():
-                still = total(
-                    _flat([one[: era + 1] for one in ill])
-                )  # ill before the landmark, as they were then
+            if inner:
+                self.model.add(here == total(row))
+                continue
+            self.model.add(here >= total(row))
+            for ill, early in zip(self.ill[:-1], self.by, strict=True):
+                # who is ill from before the landmark was followed at it, too
+                still = total(_flat([eras[: era + 1] for eras in ill]))
                 self.model.add(here >= total(row) + still).only_enforce_if(~early[mark])
         return here
 
