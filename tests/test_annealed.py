@@ -13,6 +13,7 @@ from recohort.solve import annealed
 from recohort.solve.annealed import applies, patients_for
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part, parts_of
+from recohort.solve.printed_units import loosened, met_by
 from recohort.solve.search import Schedule
 from recohort.solve.witness import met_claims
 
@@ -93,3 +94,16 @@ def test_other_conventions_are_left_alone(test: str) -> None:
     assert applies(part.without_tests(), SETTINGS)
     assert not applies(part, replace(SETTINGS, one_contact=False))
     assert not applies(part, replace(SETTINGS, inner_counts_outer=False))
+
+
+@pytest.mark.parametrize(("units", "found"), [(44, False), (45, True)])
+def test_a_number_may_be_as_far_off_as_its_slack(units: int, found: bool) -> None:
+    """One patient lives or dies: printed as 45%, that is 45 units off, by hand."""
+    rate = {"survival": "45%", "endpoint": "os", "month": 24, "where": {"arm": "a"}}
+    part = _part([rate, {"count": "1", "where": {"arm": "a"}}])
+    loose = replace(part, statements=(loosened(part.statements[0], units, part),))
+    patients = patients_for(loose, {0}, SETTINGS)
+    assert (patients is not None) == found
+    if patients is not None:
+        assert met_by(loose.statements, patients, part.problem.ledger) == {0}
+        assert not met_by(part.statements, patients, part.problem.ledger)

@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--only", nargs="+", default=(), metavar="CLAIM", help="audit these claims alone")
     parser.add_argument(
-        "--seconds", type=seconds, default=40.0, metavar="N", help="limit of each question (default 40)"
+        "--seconds", type=seconds, default=20.0, metavar="N", help="limit of each question (default 20)"
     )
     parser.add_argument(
         "--no-changes",

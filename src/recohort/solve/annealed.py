@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import pandas as pd
 
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part
-from recohort.solve.problem import Test
+from recohort.solve.problem import Demand, Test
 from recohort.solve.reconstruct import Budget, anneal_part, rules_of
 from recohort.solve.search import Schedule
 
 __all__ = ["applies", "patients_for"]
 
-COOLING = Schedule(600_000, 0.1, 0.005)
-ROUNDS = 0.25
-"""So many for each second of the limit of a question."""
+COOLING = Schedule(600_000, 0.3, 0.02)
+ROUNDS = 2
+"""One from each beginning."""
 
 
 def applies(part: Part, settings: Settings) -> bool:
@@ -37,7 +35,7 @@ def patients_for(part: Part, kept: Collection[int], settings: Settings) -> pd.Da
     part : Part
     kept : collection of int
     settings : Settings
-        Of the order model; see `applies`. `seconds` say how long to look.
+        Of the order model; see `applies`.
 
     Returns
     -------
@@ -45,18 +43,12 @@ def patients_for(part: Part, kept: Collection[int], settings: Settings) -> pd.Da
         One row per patient of the part: the attributes that survival depends on, and both columns of
         every endpoint. None, if none were found, proves nothing.
     """
-    wanted = {claim_id for k in kept for claim_id in part.statements[k].ids}
     whole = part.searched
-    problem = dataclasses.replace(
-        whole,
-        queries=tuple(q for q in whole.queries if wanted & set(q.claims)),
-        tests=tuple(t for t in whole.tests if wanted & set(t.claims)),
-        sizes=tuple(s for s in whole.sizes if wanted & set(s.claims)),
-    )
+    problem = whole.with_demands(_demands(part, kept))
     kinds = np.array(part.kinds_of_patients, np.int64)
     if not kinds.size:
         return None
-    budget = Budget(part=COOLING, rounds_per_part=math.ceil(ROUNDS * settings.seconds), chains=1)
+    budget = Budget(part=COOLING, rounds_per_part=ROUNDS, chains=1)
     random = np.random.default_rng(settings.seed)
     loss, state = anneal_part(problem, np.array(part.kinds, bool), kinds, rules_of(whole), random, budget)
     if loss > 0:
@@ -68,3 +60,10 @@ def patients_for(part: Part, kept: Collection[int], settings: Settings) -> pd.Da
         columns[endpoint.time] = np.round(state.time[e] * problem.ledger.study.time.resolution, 6)
         columns[endpoint.event] = state.event[e].astype(int)
     return pd.DataFrame(columns)
+
+
+def _demands(part: Part, kept: Collection[int]) -> Iterator[Demand]:
+    """Yield what the search is asked for: its own demands, and those of numbers that have some slack."""
+    plain = {i for k in kept if not part.statements[k].slack for i in part.statements[k].ids}
+    yield from (demand for demand in part.searched.demands() if plain & set(demand.claims))
+    yield from (d for k in kept if part.statements[k].slack for d in part.statements[k].demands)

@@ -30,7 +30,7 @@ from recohort.solve.attribute_claims import (
 )
 from recohort.solve.attribute_conflict import minimal_conflict
 from recohort.solve.attribute_model import AttributeModel, FixedRow, LatestRow
-from recohort.solve.cpsat import run
+from recohort.solve.cpsat import prover, run
 from recohort.solve.plausible_numbers import NumberProblem
 
 __all__ = ["Infeasible", "Settings", "Unfinished", "solve_baseline"]
@@ -147,9 +147,18 @@ class _Search:
         return AttributeModel(ledger, self.fixed, self.latest)
 
     def solver(self, seconds: float = math.inf) -> cp_model.CpSolver:
-        """Return a solver with its limits set; `seconds` are deterministic."""
+        """Return a solver that finds, with its limits set; `seconds` are deterministic."""
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        return self._limited(solver, seconds)
+
+    def prover(self, seconds: float = math.inf) -> cp_model.CpSolver:
+        """Return a solver whose "infeasible" is a proof; the first solution that it finds ends it."""
+        solver = prover()
+        solver.parameters.stop_after_first_solution = True
+        return self._limited(solver, seconds)
+
+    def _limited(self, solver: cp_model.CpSolver, seconds: float) -> cp_model.CpSolver:
         solver.parameters.random_seed = self.settings.seed % 2**31
         solver.parameters.max_deterministic_time = min(seconds, self.settings.deterministic_seconds)
         solver.parameters.linearization_level = 2  # counts are sums: their linear relaxation decides most
@@ -228,6 +237,9 @@ def _solved_rows(search: _Search, m: AttributeModel, long: float) -> list[Row] |
     if status == cp_model.UNKNOWN and long > QUICK:
         solver = search.solver(long)
         solver.parameters.stop_after_first_solution = True
+        status = run(solver, m.model)
+    if status == cp_model.INFEASIBLE:  # of a solver with presolve that is no proof
+        solver = search.prover(long)
         status = run(solver, m.model)
     if status == cp_model.UNKNOWN:
         raise Unfinished(f"no attributes found, and none excluded, in {long:g} deterministic seconds")
@@ -340,7 +352,7 @@ def _culprits(search: _Search, ledger: Ledger) -> tuple[str, ...]:
         unsized = groups_of_unknown_size(ledger.with_claims(some)).keys() - loose
         m = search.model(ledger.with_claims(claim for claim in some if claim.id not in unsized))
         add_claims(m)
-        solver = search.solver(min(JUDGE, left))
+        solver = search.prover(min(JUDGE, left))
         status = run(solver, m.model)
         left = max(0.0, left - solver.deterministic_time)
         return bool(status == cp_model.INFEASIBLE)

@@ -18,7 +18,7 @@ __all__ = ["MOST_CASES", "cases", "solve"]
 
 MOST_CASES = 200
 """A question with more cases is left alone."""
-PATIENCE = 20
+PATIENCE = 5
 """All cases together may take so many times the limit of the question, each its share."""
 
 

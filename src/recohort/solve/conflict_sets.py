@@ -93,6 +93,11 @@ class Explorer(Generic[E]):
         Told in words what was found.
     most : int, optional
         After so many questions every further answer is "unknown".
+    search : callable, optional
+        Looks for a witness, quickly, before the oracle is asked. What it finds none for may be a conflict, as
+        small as the search can make it; a small one is easier to prove.
+    needed : callable, optional
+        Statements without those that follow from the others.
     """
 
     def __init__(
@@ -102,12 +107,15 @@ class Explorer(Generic[E]):
         witnesses: Iterable[Set] = (),
         tell: Callable[[str], None] = lambda _: None,
         most: int | None = None,
+        search: Callable[[Set], Verdict[E]] | None = None,
+        needed: Callable[[Set], Set] = lambda kept: kept,
     ) -> None:
         self._most = most
         self.everything = frozenset(range(n))
-        self._ask, self._tell = ask, tell
+        self._ask, self._tell, self._search, self._needed = ask, tell, search, needed
         self._witnesses: list[Verdict[E]] = [Verdict("feasible", met) for met in witnesses]
         self._unknown: set[Set] = set()
+        self._missed: set[Set] = set()
         self.findings: Findings[E] = Findings()
         self.calls = 0
 
@@ -132,10 +140,8 @@ class Explorer(Generic[E]):
             smallest = [hit for hit in hits if len(hit) == len(hits[0])]
             verdicts = {}
             for hit in smallest:
-                verdicts[hit] = self.ask(part - hit)
+                verdicts[hit] = self.resolve(part - hit)
                 if verdicts[hit].status == "infeasible":
-                    conflict, proof = self._shrink(part - hit)
-                    found.conflicts[conflict] = proof
                     self._tell(counted(len(found.conflicts), "conflict"))
                     break
             else:
@@ -144,14 +150,14 @@ class Explorer(Generic[E]):
                     found.open = {h for h, v in verdicts.items() if v.status == "unknown"}
                 return
 
-    def suppose(self, sets: Iterable[Set]) -> None:
+    def suppose(self, sets: Iterable[Set], *, quick: bool = False) -> None:
         """Ask about sets that may be conflicts, say by what is known of a similar system.
 
         What is proven is kept as it is: such a conflict may hold a statement too many.
         """
         for some in sets:
             known = any(conflict <= some for conflict in self.findings.conflicts)
-            if not known and (verdict := self.ask(some)).status == "infeasible":
+            if not known and (verdict := self.ask(some, quick=quick)).status == "infeasible":
                 self.findings.conflicts[some] = verdict.evidence
                 self.findings.unminimised.add(some)
 
@@ -173,25 +179,13 @@ class Explorer(Generic[E]):
                 found.unminimised |= {now} if doubtful else frozenset()
         found.open = {hit for hit in found.open if all(hit & conflict for conflict in found.conflicts)}
 
-    def decide(
-        self,
-        prove: Callable[[Set], Verdict[E]],
-        search: Callable[[Set], Verdict[E]] | None = None,
-        needed: Callable[[Set], Set] = lambda kept: kept,
-        *,
-        all_repairs: bool = True,
-    ) -> None:
+    def decide(self, prove: Callable[[Set], Verdict[E]], *, all_repairs: bool = True) -> None:
         """Ask with more patience about sets of which it is open whether they are repairs.
 
         Parameters
         ----------
         prove : callable
             Whether statements can hold together, by an oracle with more patience.
-        search : callable, optional
-            Looks for a witness. What it finds none for may be a conflict, as small as the search can make
-            it, and a small one is easier to prove.
-        needed : callable, optional
-            Statements without those that follow from the others.
         all_repairs : bool
             If not, one smallest repair is enough.
         """
@@ -199,53 +193,85 @@ class Explorer(Generic[E]):
         while (waiting := found.open - asked) and (all_repairs or not found.repairs):
             hit = min(waiting, key=sorted)
             asked.add(hit)
-            kept = needed(self.everything - hit)
-            verdict = self._prove_smaller(kept, prove, search) if search else None
-            if verdict is None:
+            kept = self._needed(self.everything - hit)
+            verdict = self.guess(kept, prove)
+            if verdict.status == "unknown":
                 verdict = prove(kept)
-                if verdict.status == "infeasible":
-                    found.conflicts[kept] = verdict.evidence
-                    found.unminimised.add(kept)
+            if verdict.status == "infeasible" and self._known(kept) is None:
+                found.conflicts[kept] = verdict.evidence
+                found.unminimised.add(kept)
             if verdict.status == "feasible":
                 self._witnesses.append(verdict)
             if verdict.status != "unknown":
                 self._settle(self.everything)
 
-    def _prove_smaller(
-        self, kept: Set, prove: Callable[[Set], Verdict[E]], search: Callable[[Set], Verdict[E]]
-    ) -> Verdict[E] | None:
-        """Guess a conflict among statements and prove it; None if no guess was good.
+    def resolve(self, kept: Set) -> Verdict[E]:
+        """Ask about a set; if it is infeasible, a small conflict in it is on record afterwards."""
+        verdict = self.guess(kept)
+        if verdict.status == "unknown":
+            verdict = self.ask(kept)
+        if verdict.status == "infeasible" and self._known(kept) is None:
+            conflict, proof = self._shrink(kept, verdict.evidence)
+            self.findings.conflicts[conflict] = proof
+        return verdict
 
-        The verdict is of all the statements.
+    def guess(self, kept: Set, prove: Callable[[Set], Verdict[E]] | None = None) -> Verdict[E]:
+        """Guess a conflict in a set, as small as the search can make it, and prove it.
+
+        A wrong guess shows a witness, and the next is better. Meanwhile one for the whole set may turn up.
+
+        Parameters
+        ----------
+        kept : set
+        prove : callable, optional
+            Another oracle.
+
+        Returns
+        -------
+        Verdict
+            On the whole set. A conflict that is proven is on record afterwards.
         """
-        missed = set[Set]()
-
-        def guessed(some: Iterable[int]) -> bool:
-            wanted = frozenset(some)
-            verdict = self._known(wanted)
-            if verdict is None and wanted not in missed:
-                verdict = search(wanted)
-                if verdict.status == "feasible":
-                    self._witnesses.append(verdict)
-                else:
-                    missed.add(wanted)
-            return verdict is None or verdict.status != "feasible"
-
+        unknown: Verdict[E] = Verdict("unknown")
+        if self._search is None:
+            return unknown
+        if (verdict := self.ask(kept, quick=True)).status == "feasible":
+            return verdict
+        core = self._needed(kept)
         for _ in range(GUESSES):
-            if not guessed(kept):
+            if not self._missing(kept):
                 return self.ask(kept)
-            guess = frozenset(smallest(sorted(kept), guessed))
-            verdict = prove(guess)
+            if not self._missing(core):
+                break
+            guess = frozenset(smallest(sorted(core), self._missing))
+            verdict = (prove or self.ask)(guess)
             if verdict.status == "unknown":
-                return None
+                break
             if verdict.status == "infeasible":
                 self._forget([known for known in self.findings.conflicts if guess < known])
                 self.findings.conflicts[guess] = verdict.evidence
-                if any(guessed(guess - {k}) for k in guess):
+                if any(self._missing(guess - {k}) for k in guess):
                     self.findings.unminimised.add(guess)
                 return verdict
             self._witnesses.append(verdict)
-        return None
+        return unknown
+
+    def _missing(self, some: Iterable[int]) -> bool:
+        """Whether the search finds no witness, or there is none."""
+        kept = frozenset(some)
+        verdict = self._known(kept) or self._seen(kept)
+        return verdict is None or verdict.status == "infeasible"
+
+    def _seen(self, kept: Set) -> Verdict[E] | None:
+        """Let the search answer, if it can; what it has missed once is not searched for again."""
+        if self._search is None or kept in self._missed:
+            return None
+        verdict = self._search(kept)
+        if verdict.status == "feasible":
+            self._witnesses.append(verdict)
+        if verdict.status == "unknown":
+            self._missed.add(kept)
+            return None
+        return verdict
 
     def _forget(self, conflicts: Iterable[Set]) -> None:
         """Drop conflicts that hold a smaller one."""
@@ -266,19 +292,17 @@ class Explorer(Generic[E]):
             known = [conflict for conflict in self.findings.conflicts if conflict <= part]
             verdicts = {}
             for hit in (hit for hit in minimal_hitting_sets(known) if len(hit) <= most):
-                verdicts[hit] = self.ask(part - hit)
+                verdicts[hit] = self.resolve(part - hit)
                 if verdicts[hit].status == "infeasible":
-                    conflict, proof = self._shrink(part - hit)
-                    self.findings.conflicts[conflict] = proof
                     break
             else:
                 sure = all(verdict.status != "unknown" for verdict in verdicts.values())
                 return tuple(h for h, v in verdicts.items() if v.status == "feasible"), sure
 
     def ask(self, kept: Set, *, quick: bool = False) -> Verdict[E]:
-        """Ask the oracle, unless what is known already answers."""
-        if known := self._known(kept):
-            return known
+        """Ask the oracle, unless what is known or can be found already answers."""
+        if verdict := self._known(kept) or self._seen(kept):
+            return verdict
         if kept in self._unknown or (self._most is not None and self.calls >= self._most):
             return Verdict("unknown")
         self.calls += 1
@@ -301,22 +325,23 @@ class Explorer(Generic[E]):
                 return Verdict("infeasible", evidence=proof)
         return None
 
-    def _shrink(self, kept: Set) -> tuple[Set, E | None]:
-        """Reduce an infeasible set to a minimal one; what cannot be decided stays in."""
-        doubtful = False
+    def _shrink(self, kept: Set, proof: E | None) -> tuple[Set, E | None]:
+        """Reduce an infeasible set to a minimal one, with its proof; what cannot be decided stays in."""
+        proofs, doubtful = {kept: proof}, False
 
         def infeasible(some: Sequence[int]) -> bool:
             nonlocal doubtful
-            status = self.ask(frozenset(some), quick=True).status
-            doubtful |= status == "unknown"
-            return status == "infeasible"
+            verdict = self.ask(frozenset(some), quick=True)
+            doubtful |= verdict.status == "unknown"
+            if verdict.status == "infeasible":
+                proofs[frozenset(some)] = verdict.evidence
+            return verdict.status == "infeasible"
 
         conflict = frozenset(smallest(sorted(kept), infeasible))
         if doubtful:
             self.findings.unminimised.add(conflict)
-        evidence = self.ask(conflict).evidence
         self._forget([known for known in self.findings.conflicts if conflict < known])
-        return conflict, evidence
+        return conflict, proofs[conflict]
 
 
 def smallest(some: Sequence[int], infeasible: Callable[[Sequence[int]], bool]) -> list[int]:

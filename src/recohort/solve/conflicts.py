@@ -15,29 +15,22 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Collection, Iterable, Sequence
-from functools import partial
 
 import pandas as pd
 from scipy import stats
 
 from recohort.check import check
-from recohort.ledger import Ledger
-from recohort.solve import cases
-from recohort.solve.annealed import applies, patients_for
+from recohort.solve import oracle
 from recohort.solve.changes import smallest_change
-from recohort.solve.conflict_sets import Explorer, Verdict
+from recohort.solve.conflict_sets import Explorer
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part
 from recohort.solve.problem import SizeTarget, Test, curves_of
-from recohort.solve.statements import Attainable, Change, Finding, Statement, finding, known
-from recohort.solve.witness import cohort_of, met_claims
+from recohort.solve.statements import Attainable, Change, Finding, Statement, finding
+from recohort.solve.witness import cohort_of
 
 __all__ = ["attainable", "audit_again", "audit_part"]
 
-QUICK = 0.05
-"""Share of the time limit for a question on which no proof rests."""
-HURRIED = 0.25
-"""And for questions asked many times over."""
 MOST_QUESTIONS = 30
 """So many are asked of a part under other conventions; what is then open is called not known."""
 APART = 1e-4
@@ -61,15 +54,11 @@ def audit_part(
     changes : bool
         Whether to ask how far numbers must move, too, and what a P value could be instead.
     """
-    explorer = _explorer(part, settings, cohorts)
+    explorer = oracle.explorer(part, settings, cohorts)
     explorer.explore(_easier(part))
     explorer.minimise()
     patient = dataclasses.replace(settings, by_cases=True)
-    explorer.decide(
-        lambda kept: _verdict(part, kept, patient),
-        partial(_search, part, settings) if applies(part, settings) else None,
-        part.without_implied,
-    )
+    explorer.decide(lambda kept: oracle.prove(part, kept, patient))
     sizes = tuple(map(part.patients, part.statements))
     found = dataclasses.replace(finding(part.name, part.statements, explorer), sizes=sizes)
     if not changes:
@@ -81,9 +70,10 @@ def audit_part(
     )
     everything = set(range(len(part.statements)))
     witnesses = [cohort for cohort in explorer.findings.repairs.values() if cohort is not None]
-    hurried = dataclasses.replace(settings, seconds=settings.seconds * HURRIED)
     repair_changes = tuple(
-        smallest_change(part, everything - set(repair), repair, hurried, [*cohorts, *witnesses], patient)
+        smallest_change(
+            part, everything - set(repair), repair, settings, [*cohorts, *witnesses], found.conflicts
+        )
         if repair
         else None
         for repair in found.repairs
@@ -110,7 +100,7 @@ def audit_again(
     settings, cohorts
         As for :func:`audit_part`.
     """
-    explorer = _explorer(part, settings, cohorts, MOST_QUESTIONS)
+    explorer = oracle.explorer(part, settings, cohorts, most=MOST_QUESTIONS)
     place = {s.ids: k for k, s in enumerate(part.statements)}
     before = [
         [like.statements[k].ids for k in conflict]
@@ -123,59 +113,8 @@ def audit_again(
         explorer.ask(frozenset(k for ids, k in place.items() if ids not in amended))
     explorer.explore(_easier(part))
     patient = dataclasses.replace(settings, by_cases=True)
-    explorer.decide(
-        lambda kept: _verdict(part, kept, patient), needed=part.without_implied, all_repairs=False
-    )
+    explorer.decide(lambda kept: oracle.prove(part, kept, patient), all_repairs=False)
     return finding(part.name, part.statements, explorer)
-
-
-def _explorer(
-    part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame], most: int | None = None
-) -> Explorer[pd.DataFrame]:
-    """Return an explorer whose oracle is the order model, and the checker for what it finds."""
-
-    def ask(kept: frozenset[int], quick: bool) -> Verdict[pd.DataFrame]:
-        limits = dataclasses.replace(settings, seconds=settings.seconds * (QUICK if quick else 1))
-        return _verdict(part, kept, limits)
-
-    return Explorer(len(part.statements), ask, known(part.statements, cohorts, _ledger(part)), most=most)
-
-
-def _ledger(part: Part) -> Ledger:
-    return part.problem.ledger.with_claims(c for s in part.statements for c in s.claims)
-
-
-def _verdict(part: Part, kept: frozenset[int], settings: Settings) -> Verdict[pd.DataFrame]:
-    """Ask the order model about statements, and the checker about what it finds."""
-    for build in (part.without_inner, part.model):
-        model = build(kept, settings)
-        if model is None:
-            continue
-        model, answer = cases.solve(model)
-        if answer.status == "infeasible":
-            return Verdict("infeasible")
-        verdict = _checked(part, kept, cohort_of(model, answer.trace) if answer.trace is not None else None)
-        if verdict.status == "feasible":
-            return verdict
-    return Verdict("unknown")
-
-
-def _search(part: Part, settings: Settings, kept: frozenset[int]) -> Verdict[pd.DataFrame]:
-    """Look for patients who meet statements, or a quick proof that there are none."""
-    hurried = dataclasses.replace(settings, seconds=settings.seconds * HURRIED)
-    verdict = _verdict(part, kept, hurried)
-    if verdict.status != "unknown":
-        return verdict
-    return _checked(part, kept, patients_for(part, kept, settings))
-
-
-def _checked(part: Part, kept: frozenset[int], cohort: pd.DataFrame | None) -> Verdict[pd.DataFrame]:
-    """Let the checker say what patients meet."""
-    if cohort is None:
-        return Verdict("unknown")
-    ids = met_claims(cohort, _ledger(part))
-    met = frozenset(k for k, s in enumerate(part.statements) if s.ids <= ids)
-    return Verdict("feasible", met, cohort) if kept <= met else Verdict("unknown")
 
 
 def _changes(

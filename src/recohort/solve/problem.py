@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -155,6 +155,16 @@ class Problem:
         yield from self.queries
         yield from self.tests
         yield from self.sizes
+
+    def with_demands(self, demands: Iterable[Demand]) -> Problem:
+        """Return the problem with other demands."""
+        some = list(demands)
+        return replace(
+            self,
+            queries=tuple(d for d in some if isinstance(d, Query)),
+            tests=tuple(d for d in some if isinstance(d, Test)),
+            sizes=tuple(d for d in some if isinstance(d, SizeTarget)),
+        )
 
     def members(self, curve: Curve) -> npt.NDArray[np.bool_]:
         """Which types belong to a curve, its landmark aside; shape (n_types,)."""

@@ -37,10 +37,13 @@ class Statement:
         The first one speaks for all.
     demands : tuple
         What curves must show; empty for attributes.
+    slack : int
+        By so many printed units the number of the first claim may be off.
     """
 
     claims: tuple[Claim, ...]
     demands: tuple[Demand, ...] = ()
+    slack: int = 0
 
     @property
     def ids(self) -> frozenset[str]:
