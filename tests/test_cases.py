@@ -126,8 +126,8 @@ def test_the_last_question_of_a_search_is_asked_once_more(
 ) -> None:
     """A number must move by `smallest` units; below 9 the solver may not know."""
 
-    def ask(most: int, last: bool) -> tuple[float, ...] | str:
-        if most < 9 and not (cases_know if last else solver_knows):
+    def ask(most: int, effort: str) -> tuple[float, ...] | str:
+        if most < 9 and not (cases_know if effort == "patient" else solver_knows):
             return "unknown"
         return (float(most),) if most >= smallest else "infeasible"
 

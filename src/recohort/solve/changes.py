@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Literal
 
 import pandas as pd
 
@@ -22,6 +23,10 @@ from recohort.solve.witness import met_claims
 
 __all__ = ["smallest_change"]
 
+GUESSES = 4
+"""So many guesses of why less will not do may be wrong."""
+
+Effort = Literal["search", "quick", "patient"]
 Shown = tuple[float, ...]
 """What patients show for each amended statement."""
 
@@ -59,30 +64,30 @@ def smallest_change(
 
     numbers = [part.statements[k].claims[0].numbers[0] for k in amended]
 
-    def ask(*units: int, last: bool) -> Shown | str:
-        return _shown(part, kept, amended, units, settings, conflicts, patient=last)
+    def ask(*units: int, effort: Effort) -> Shown | str:
+        return _shown(part, kept, amended, units, settings, conflicts, effort)
 
     def moves(shown: Shown) -> list[int]:
         return [units_off(number, value) for number, value in zip(numbers, shown, strict=True)]
 
     known = _known(part, kept, amended, cohorts)
     best = min(known, key=lambda shown: max(moves(shown)), default=None) or ask(
-        *[MOST_UNITS] * len(amended), last=True
+        *[MOST_UNITS] * len(amended), effort="patient"
     )
     if not isinstance(best, tuple) or max(moves(best)) > MOST_UNITS:
         return None
     best, proven = _halve(
-        lambda most, last: ask(*[most] * len(amended), last=last),
+        lambda most, effort: ask(*[most] * len(amended), effort=effort),
         lambda shown: max(moves(shown)),
         best,
     )
     limits = [max(moves(best))] * len(amended)
     for k in range(len(amended) if len(amended) > 1 else 0):
         best, sure = _halve(
-            lambda less, last, k=k: ask(*limits[:k], less, *limits[k + 1 :], last=last),  # type: ignore[misc]
+            lambda less, effort, k=k: ask(*limits[:k], less, *limits[k + 1 :], effort=effort),  # type: ignore[misc]
             lambda shown, k=k: moves(shown)[k],  # type: ignore[misc]
             best,
-            insist=proven,
+            prove=proven,
         )
         limits[k] = moves(best)[k]
         proven &= sure
@@ -90,22 +95,27 @@ def smallest_change(
 
 
 def _halve(
-    ask: Callable[[int, bool], Shown | str], size: Callable[[Shown], int], best: Shown, *, insist: bool = True
+    ask: Callable[[int, Effort], Shown | str],
+    size: Callable[[Shown], int],
+    best: Shown,
+    *,
+    prove: bool = True,
 ) -> tuple[Shown, bool]:
     """Find the smallest number of units that will do, given what does and that none will not.
 
-    Where the solver ran out of time on the way, the last question is asked once more, if one insists.
+    Where the solver ran out of time on the way, the last question is asked once more, with patience. Without
+    proofs this is only a search.
     """
     low, proven = 0, True
     while size(best) - low > 1:
         units = (low + size(best)) // 2
-        shown = ask(units, False)
+        shown = ask(units, "quick" if prove else "search")
         if isinstance(shown, tuple):
             best = shown
         else:
             low, proven = units, proven and shown == "infeasible"
-    while insist and not proven:
-        shown = ask(size(best) - 1, True)
+    while prove and not proven:
+        shown = ask(size(best) - 1, "patient")
         if not isinstance(shown, tuple):
             return best, shown == "infeasible"
         best, proven = shown, size(shown) == 1
@@ -131,8 +141,7 @@ def _shown(
     units: Sequence[int],
     settings: Settings,
     conflicts: Iterable[Collection[int]],
-    *,
-    patient: bool,
+    effort: Effort,
 ) -> Shown | str:
     """Give what patients show for numbers that may be so many units off, or why there are none."""
     n = len(part.statements)
@@ -141,12 +150,14 @@ def _shown(
     now = {k: k for k in kept} | {k: n + i for i, k in enumerate(amended)}
     wanted = frozenset(now.values())
     explorer = oracle.explorer(wider, settings)
-    verdict = explorer.ask(wanted, quick=True)
-    if verdict.status == "unknown":
+    verdict = explorer.look(wanted) if effort == "search" else explorer.ask(wanted, quick=True)
+    if verdict.status == "unknown" and effort != "search":
         explorer.suppose(
             (frozenset(now[k] for k in some) for some in conflicts if now.keys() >= set(some)), quick=True
         )
-        verdict = explorer.guess(wanted) if patient else explorer.ask(wanted, quick=True)
+        verdict = (
+            explorer.guess(wanted, most=GUESSES) if effort == "patient" else explorer.ask(wanted, quick=True)
+        )
     if verdict.evidence is None:
         return "infeasible" if verdict.status == "infeasible" else "unknown"
     return values_shown(

@@ -215,7 +215,9 @@ class Explorer(Generic[E]):
             self.findings.conflicts[conflict] = proof
         return verdict
 
-    def guess(self, kept: Set, prove: Callable[[Set], Verdict[E]] | None = None) -> Verdict[E]:
+    def guess(
+        self, kept: Set, prove: Callable[[Set], Verdict[E]] | None = None, *, most: int = GUESSES
+    ) -> Verdict[E]:
         """Guess a conflict in a set, as small as the search can make it, and prove it.
 
         A wrong guess shows a witness, and the next is better. Meanwhile one for the whole set may turn up.
@@ -225,6 +227,8 @@ class Explorer(Generic[E]):
         kept : set
         prove : callable, optional
             Another oracle.
+        most : int
+            So many guesses may be wrong.
 
         Returns
         -------
@@ -237,7 +241,7 @@ class Explorer(Generic[E]):
         if (verdict := self.ask(kept, quick=True)).status == "feasible":
             return verdict
         core = self._needed(kept)
-        for _ in range(GUESSES):
+        for _ in range(most):
             if not self._missing(kept):
                 return self.ask(kept)
             if not self._missing(core):
@@ -257,9 +261,7 @@ class Explorer(Generic[E]):
 
     def _missing(self, some: Iterable[int]) -> bool:
         """Whether the search finds no witness, or there is none."""
-        kept = frozenset(some)
-        verdict = self._known(kept) or self._seen(kept)
-        return verdict is None or verdict.status == "infeasible"
+        return self.look(frozenset(some)).status != "feasible"
 
     def _seen(self, kept: Set) -> Verdict[E] | None:
         """Let the search answer, if it can; what it has missed once is not searched for again."""
@@ -301,7 +303,7 @@ class Explorer(Generic[E]):
 
     def ask(self, kept: Set, *, quick: bool = False) -> Verdict[E]:
         """Ask the oracle, unless what is known or can be found already answers."""
-        if verdict := self._known(kept) or self._seen(kept):
+        if (verdict := self.look(kept)).status != "unknown":
             return verdict
         if kept in self._unknown or (self._most is not None and self.calls >= self._most):
             return Verdict("unknown")
@@ -312,6 +314,10 @@ class Explorer(Generic[E]):
         if verdict.status == "feasible":
             self._witnesses.append(verdict)
         return verdict
+
+    def look(self, kept: Set) -> Verdict[E]:
+        """Answer from what is known already, or by the search alone."""
+        return self._known(kept) or self._seen(kept) or Verdict("unknown")
 
     def _known(self, kept: Set) -> Verdict[E] | None:
         """Answer from what is known already; nothing never contradicts itself."""

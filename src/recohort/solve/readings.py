@@ -30,7 +30,7 @@ __all__ = ["Reading", "Readings", "best", "in_words", "readings", "shown"]
 
 Tell = Callable[[str, float], None]
 Changed = tuple[Alternative, ...]
-HURRIED = 0.25
+HURRIED = 0.5
 """Share of the time limit for each question, as there are many readings."""
 MOST_TOGETHER = 12
 """So many combinations of helpful changes are audited, those of most changes last."""
