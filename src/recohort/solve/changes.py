@@ -9,17 +9,18 @@ each in turn. Numbers of the tables are left to :mod:`recohort.solve.table_chang
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pandas as pd
 
 from recohort.solve import oracle
+from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part
 from recohort.solve.printed_units import MOST_UNITS, can_move, loosened, units_off, values_shown
 from recohort.solve.statements import Change
-from recohort.solve.witness import met_claims
 
 __all__ = ["smallest_change"]
 
@@ -36,7 +37,7 @@ def smallest_change(
     kept: Collection[int],
     amended: Sequence[int],
     settings: Settings,
-    cohorts: Iterable[pd.DataFrame] = (),
+    witnesses: Iterable[Verdict[pd.DataFrame]] = (),
     conflicts: Iterable[Collection[int]] = (),
 ) -> Change | None:
     """Find how far numbers must move so that other statements hold.
@@ -48,8 +49,8 @@ def smallest_change(
         The other statements.
     amended : sequence of int
     settings : Settings
-    cohorts : iterable of DataFrame
-        Known patients, some of whom may meet the other statements.
+    witnesses : iterable of Verdict
+        Known patients and the statements that they meet.
     conflicts : iterable of collection of int
         Known of the part: where a number moves too little, they may be conflicts still.
 
@@ -61,37 +62,30 @@ def smallest_change(
     """
     if not all(can_move(part.statements[k]) for k in amended):
         return None
-
-    numbers = [part.statements[k].claims[0].numbers[0] for k in amended]
-
-    def ask(*units: int, effort: Effort) -> Shown | str:
-        return _shown(part, kept, amended, units, settings, conflicts, effort)
-
-    def moves(shown: Shown) -> list[int]:
-        return [units_off(number, value) for number, value in zip(numbers, shown, strict=True)]
-
-    known = _known(part, kept, amended, cohorts)
-    best = min(known, key=lambda shown: max(moves(shown)), default=None) or ask(
-        *[MOST_UNITS] * len(amended), effort="patient"
-    )
-    if not isinstance(best, tuple) or max(moves(best)) > MOST_UNITS:
+    repair = _Repair(part, frozenset(kept), tuple(amended), settings, tuple(map(frozenset, conflicts)))
+    for witness in witnesses:
+        repair.note(witness)
+    everything = [MOST_UNITS] * len(amended)
+    best = repair.known(everything) or repair.ask(everything, "patient")
+    if not isinstance(best, tuple):
         return None
     best, proven = _halve(
-        lambda most, effort: ask(*[most] * len(amended), effort=effort),
-        lambda shown: max(moves(shown)),
+        lambda most, effort: repair.ask([most] * len(amended), effort),
+        lambda shown: max(repair.moves(shown)),
         best,
     )
-    limits = [max(moves(best))] * len(amended)
+    limits = [max(repair.moves(best))] * len(amended)
     for k in range(len(amended) if len(amended) > 1 else 0):
         best, sure = _halve(
-            lambda less, effort, k=k: ask(*limits[:k], less, *limits[k + 1 :], effort=effort),  # type: ignore[misc]
-            lambda shown, k=k: moves(shown)[k],  # type: ignore[misc]
+            lambda less, effort, k=k: repair.ask([*limits[:k], less, *limits[k + 1 :]], effort),  # type: ignore[misc]
+            lambda shown, k=k: repair.moves(shown)[k],  # type: ignore[misc]
             best,
             prove=proven,
         )
-        limits[k] = moves(best)[k]
+        limits[k] = repair.moves(best)[k]
         proven &= sure
-    return Change(tuple(amended), tuple((n,) for n in moves(best)), tuple((x,) for x in best), proven)
+    moves = repair.moves(best)
+    return Change(tuple(amended), tuple((n,) for n in moves), tuple((x,) for x in best), proven)
 
 
 def _halve(
@@ -122,44 +116,72 @@ def _halve(
     return best, proven
 
 
-def _known(
-    part: Part, kept: Collection[int], amended: Sequence[int], cohorts: Iterable[pd.DataFrame]
-) -> Iterator[Shown]:
-    """Yield what those of some cohorts show for the amended statements that meet the others."""
-    statements, whole = part.statements, part.problem.ledger
-    asked = whole.with_claims(claim for k in kept for claim in statements[k].claims)
-    for cohort in cohorts:
-        if met_claims(cohort, asked) >= {claim.id for claim in asked.claims}:
-            ledger = whole.with_claims(statements[k].claims[0] for k in amended)
-            yield values_shown(cohort, ledger)
+@dataclass
+class _Repair:
+    """Statements that give way so that others hold, and all patients seen on the way."""
 
+    part: Part
+    kept: frozenset[int]
+    amended: tuple[int, ...]
+    settings: Settings
+    conflicts: tuple[frozenset[int], ...]
+    seen: list[tuple[Verdict[pd.DataFrame], Shown]] = field(default_factory=list)
 
-def _shown(
-    part: Part,
-    kept: Collection[int],
-    amended: Sequence[int],
-    units: Sequence[int],
-    settings: Settings,
-    conflicts: Iterable[Collection[int]],
-    effort: Effort,
-) -> Shown | str:
-    """Give what patients show for numbers that may be so many units off, or why there are none."""
-    n = len(part.statements)
-    loose = [loosened(part.statements[k], more, part) for k, more in zip(amended, units, strict=True)]
-    wider = dataclasses.replace(part, statements=(*part.statements, *loose))
-    now = {k: k for k in kept} | {k: n + i for i, k in enumerate(amended)}
-    wanted = frozenset(now.values())
-    explorer = oracle.explorer(wider, settings)
-    verdict = explorer.look(wanted) if effort == "search" else explorer.ask(wanted, quick=True)
-    if verdict.status == "unknown" and effort != "search":
-        explorer.suppose(
-            (frozenset(now[k] for k in some) for some in conflicts if now.keys() >= set(some)), quick=True
-        )
-        verdict = (
-            explorer.guess(wanted, most=GUESSES) if effort == "patient" else explorer.ask(wanted, quick=True)
-        )
-    if verdict.evidence is None:
-        return "infeasible" if verdict.status == "infeasible" else "unknown"
-    return values_shown(
-        verdict.evidence, part.problem.ledger.with_claims(part.statements[k].claims[0] for k in amended)
-    )
+    def note(self, witness: Verdict[pd.DataFrame]) -> None:
+        """Look at what patients show for the amended statements."""
+        if witness.evidence is not None:
+            claims = (self.part.statements[k].claims[0] for k in self.amended)
+            shown = values_shown(witness.evidence, self.part.problem.ledger.with_claims(claims))
+            met = frozenset(k for k in witness.met if k < len(self.part.statements))
+            self.seen.append((dataclasses.replace(witness, met=met), shown))
+
+    def moves(self, shown: Shown) -> list[int]:
+        """By how many printed units each amended number is off."""
+        printed = (self.part.statements[k].claims[0].numbers[0] for k in self.amended)
+        return [units_off(number, value) for number, value in zip(printed, shown, strict=True)]
+
+    def known(self, units: Sequence[int]) -> Shown | None:
+        """Give what those of the patients seen show who are off by no more and meet the rest, at best."""
+        found = [
+            shown for witness, shown in self.seen if self.kept <= witness.met and self._near(shown, units)
+        ]
+        return min(found, key=lambda shown: max(self.moves(shown)), default=None)
+
+    def _near(self, shown: Shown, units: Sequence[int]) -> bool:
+        return all(off <= most for off, most in zip(self.moves(shown), units, strict=True))
+
+    def ask(self, units: Sequence[int], effort: Effort) -> Shown | Literal["infeasible", "unknown"]:
+        """Give what patients show for numbers that may be so many units off, or why there are none."""
+        if known := self.known(units):
+            return known
+        n = len(self.part.statements)
+        now = {k: k for k in self.kept} | {k: n + i for i, k in enumerate(self.amended)}
+        wanted = frozenset(now.values())
+        explorer = self._explorer(units)
+        verdict = explorer.look(wanted)
+        if verdict.status == "unknown" and effort != "search":
+            same = (some for some in self.conflicts if some <= now.keys())
+            explorer.suppose((frozenset(now[k] for k in some) for some in same), quick=True)
+            patient = effort == "patient"
+            verdict = explorer.guess(wanted, most=GUESSES) if patient else explorer.ask(wanted, quick=True)
+        before = {id(witness.evidence) for witness, _ in self.seen}
+        for witness in explorer.witnesses:
+            if id(witness.evidence) not in before:
+                self.note(witness)
+        if verdict.status == "feasible":
+            return self.known(units) or "unknown"
+        return verdict.status
+
+    def _explorer(self, units: Sequence[int]) -> Explorer[pd.DataFrame]:
+        """Return an explorer of the part with the amended statements added, so many units wide."""
+        n, statements = len(self.part.statements), self.part.statements
+        loose = [
+            loosened(statements[k], more, self.part) for k, more in zip(self.amended, units, strict=True)
+        ]
+        witnesses = []
+        for witness, shown in self.seen:
+            off = zip(self.moves(shown), units, strict=True)
+            near = frozenset(n + i for i, (move, most) in enumerate(off) if move <= most)
+            witnesses.append(dataclasses.replace(witness, met=witness.met | near))
+        wider = dataclasses.replace(self.part, statements=(*statements, *loose))
+        return oracle.explorer(wider, self.settings, witnesses)

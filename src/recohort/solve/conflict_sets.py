@@ -87,8 +87,8 @@ class Explorer(Generic[E]):
     ask : callable
         Whether a set of statements can hold together, and whether a quick answer will do: only how small
         a conflict gets depends on it.
-    witnesses : iterable of set
-        Sets of statements known to hold together.
+    witnesses : iterable of Verdict
+        Known: sets of statements that hold together.
     tell : callable, optional
         Told in words what was found.
     most : int, optional
@@ -98,13 +98,21 @@ class Explorer(Generic[E]):
         small as the search can make it; a small one is easier to prove.
     needed : callable, optional
         Statements without those that follow from the others.
+
+    Attributes
+    ----------
+    findings : Findings
+    witnesses : list of Verdict
+        All that were given or found.
+    calls : int
+        Questions that the oracle was asked.
     """
 
     def __init__(
         self,
         n: int,
         ask: Callable[[Set, bool], Verdict[E]],
-        witnesses: Iterable[Set] = (),
+        witnesses: Iterable[Verdict[E]] = (),
         tell: Callable[[str], None] = lambda _: None,
         most: int | None = None,
         search: Callable[[Set], Verdict[E]] | None = None,
@@ -113,7 +121,7 @@ class Explorer(Generic[E]):
         self._most = most
         self.everything = frozenset(range(n))
         self._ask, self._tell, self._search, self._needed = ask, tell, search, needed
-        self._witnesses: list[Verdict[E]] = [Verdict("feasible", met) for met in witnesses]
+        self.witnesses: list[Verdict[E]] = list(witnesses)
         self._unknown: set[Set] = set()
         self._missed: set[Set] = set()
         self.findings: Findings[E] = Findings()
@@ -201,7 +209,7 @@ class Explorer(Generic[E]):
                 found.conflicts[kept] = verdict.evidence
                 found.unminimised.add(kept)
             if verdict.status == "feasible":
-                self._witnesses.append(verdict)
+                self.witnesses.append(verdict)
             if verdict.status != "unknown":
                 self._settle(self.everything)
 
@@ -256,7 +264,7 @@ class Explorer(Generic[E]):
                 if any(self._missing(guess - {k}) for k in guess):
                     self.findings.unminimised.add(guess)
                 return verdict
-            self._witnesses.append(verdict)
+            self.witnesses.append(verdict)
         return unknown
 
     def _missing(self, some: Iterable[int]) -> bool:
@@ -269,7 +277,7 @@ class Explorer(Generic[E]):
             return None
         verdict = self._search(kept)
         if verdict.status == "feasible":
-            self._witnesses.append(verdict)
+            self.witnesses.append(verdict)
         if verdict.status == "unknown":
             self._missed.add(kept)
             return None
@@ -312,7 +320,7 @@ class Explorer(Generic[E]):
         if verdict.status == "unknown" and not quick:
             self._unknown.add(kept)
         if verdict.status == "feasible":
-            self._witnesses.append(verdict)
+            self.witnesses.append(verdict)
         return verdict
 
     def look(self, kept: Set) -> Verdict[E]:
@@ -323,7 +331,7 @@ class Explorer(Generic[E]):
         """Answer from what is known already; nothing never contradicts itself."""
         if not kept:
             return Verdict("feasible")
-        for witness in self._witnesses:
+        for witness in self.witnesses:
             if kept <= witness.met:
                 return witness
         for conflict, proof in self.findings.conflicts.items():

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import pandas as pd
 from scipy import stats
@@ -22,7 +22,7 @@ from scipy import stats
 from recohort.check import check
 from recohort.solve import oracle
 from recohort.solve.changes import smallest_change
-from recohort.solve.conflict_sets import Explorer
+from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part
 from recohort.solve.problem import SizeTarget, Test, curves_of
@@ -54,7 +54,7 @@ def audit_part(
     changes : bool
         Whether to ask how far numbers must move, too, and what a P value could be instead.
     """
-    explorer = oracle.explorer(part, settings, cohorts)
+    explorer = oracle.explorer(part, settings, _known(part, cohorts))
     explorer.explore(_easier(part))
     explorer.minimise()
     patient = dataclasses.replace(settings, by_cases=True)
@@ -65,15 +65,12 @@ def audit_part(
         return found
     p_values = _p_values(part, explorer, settings)
     moves = tuple(
-        _changes(part, conflict, [[k] for k in conflict if len(conflict) == 2], settings)
+        _changes(part, conflict, [[k] for k in conflict if len(conflict) == 2], settings, explorer.witnesses)
         for conflict in found.conflicts
     )
     everything = set(range(len(part.statements)))
-    witnesses = [cohort for cohort in explorer.findings.repairs.values() if cohort is not None]
     repair_changes = tuple(
-        smallest_change(
-            part, everything - set(repair), repair, settings, [*cohorts, *witnesses], found.conflicts
-        )
+        smallest_change(part, everything - set(repair), repair, settings, explorer.witnesses, found.conflicts)
         if repair
         else None
         for repair in found.repairs
@@ -100,7 +97,7 @@ def audit_again(
     settings, cohorts
         As for :func:`audit_part`.
     """
-    explorer = oracle.explorer(part, settings, cohorts, most=MOST_QUESTIONS)
+    explorer = oracle.explorer(part, settings, _known(part, cohorts), most=MOST_QUESTIONS)
     place = {s.ids: k for k, s in enumerate(part.statements)}
     before = [
         [like.statements[k].ids for k in conflict]
@@ -117,11 +114,21 @@ def audit_again(
     return finding(part.name, part.statements, explorer)
 
 
+def _known(part: Part, cohorts: Iterable[pd.DataFrame]) -> Iterator[Verdict[pd.DataFrame]]:
+    return (oracle.witness(part, cohort) for cohort in cohorts)
+
+
 def _changes(
-    part: Part, group: Collection[int], repairs: Iterable[Sequence[int]], settings: Settings
+    part: Part,
+    group: Collection[int],
+    repairs: Iterable[Sequence[int]],
+    settings: Settings,
+    witnesses: Sequence[Verdict[pd.DataFrame]],
 ) -> tuple[Change, ...]:
     """Say how far numbers must move, for each of some repairs of a group of statements."""
-    tried = (smallest_change(part, set(group) - set(repair), repair, settings) for repair in repairs)
+    tried = (
+        smallest_change(part, set(group) - set(repair), repair, settings, witnesses) for repair in repairs
+    )
     return tuple(change for change in tried if change is not None)
 
 
@@ -137,7 +144,7 @@ def _p_values(part: Part, explorer: Explorer[pd.DataFrame], settings: Settings) 
             values, sure = attainable(part, group - {k}, k, settings)
             repairs, all_sure = explorer.repairs_within(group, 2)
             listed = tuple(tuple(sorted(repair)) for repair in repairs)
-            changes = _changes(part, group, listed, settings)
+            changes = _changes(part, group, listed, settings, explorer.witnesses)
             given.append(Attainable(k, values, sure, listed, all_sure, changes))
     return tuple(given)
 

@@ -7,7 +7,7 @@ time. Patients are shown to the checker before they count, and "infeasible" come
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 
 import pandas as pd
 
@@ -19,7 +19,7 @@ from recohort.solve.parts import Part
 from recohort.solve.printed_units import met_by
 from recohort.solve.witness import cohort_of
 
-__all__ = ["explorer", "prove"]
+__all__ = ["explorer", "prove", "witness"]
 
 HASTY = 0.01
 """Share of the time limit before patients are searched for."""
@@ -28,7 +28,11 @@ QUICK = 0.15
 
 
 def explorer(
-    part: Part, settings: Settings, cohorts: Sequence[pd.DataFrame] = (), *, most: int | None = None
+    part: Part,
+    settings: Settings,
+    witnesses: Iterable[Verdict[pd.DataFrame]] = (),
+    *,
+    most: int | None = None,
 ) -> Explorer[pd.DataFrame]:
     """Return an explorer of a part's statements.
 
@@ -37,7 +41,7 @@ def explorer(
     part : Part
     settings : Settings
         Of the order model; `seconds` limit each question.
-    cohorts : sequence of DataFrame
+    witnesses : iterable of Verdict
         Known patients: whatever they meet can hold together.
     most : int, optional
         So many questions are asked.
@@ -58,11 +62,16 @@ def explorer(
     return Explorer(
         len(part.statements),
         ask,
-        (met_by(part.statements, cohort, part.problem.ledger) for cohort in cohorts),
+        witnesses,
         most=most,
         search=search if applies(part, settings) else None,
         needed=part.without_implied,
     )
+
+
+def witness(part: Part, cohort: pd.DataFrame) -> Verdict[pd.DataFrame]:
+    """Say of patients which statements they meet."""
+    return Verdict("feasible", met_by(part.statements, cohort, part.problem.ledger), cohort)
 
 
 def prove(part: Part, kept: Collection[int], settings: Settings) -> Verdict[pd.DataFrame]:
@@ -85,5 +94,5 @@ def _checked(part: Part, kept: frozenset[int], cohort: pd.DataFrame | None) -> V
     """Let the checker say what patients meet."""
     if cohort is None:
         return Verdict("unknown")
-    met = met_by(part.statements, cohort, part.problem.ledger)
-    return Verdict("feasible", met, cohort) if kept <= met else Verdict("unknown")
+    shown = witness(part, cohort)
+    return shown if kept <= shown.met else Verdict("unknown")

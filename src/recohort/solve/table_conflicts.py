@@ -74,7 +74,7 @@ def audit_tables(
         solved = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
         return Verdict("feasible", kept) if solved else Verdict("unknown")
 
-    witnesses = known(statements, cohorts, ledger)
+    witnesses = (Verdict[None]("feasible", met) for met in known(statements, cohorts, ledger))
     explorer: Explorer[None] = Explorer(len(statements), ask, witnesses, tell, most)
     explorer.explore(_easier(about))
     return finding("tables", statements, explorer)
