@@ -1,4 +1,4 @@
-"""Ctrl-C while CP-SAT works."""
+"""Ctrl-C while CP-SAT works, and what of its answers is believed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from ortools.sat.python import cp_model
 
-from recohort.solve import cpsat
+from recohort.ledger import Ledger
+from recohort.solve import baseline, cpsat
 from recohort.solve.cpsat import prover, run
 
 
@@ -72,3 +73,28 @@ def test_what_is_proven_is_proven_without_presolve() -> None:
         if "CpSolver()" in path.read_text("utf-8")
     }
     assert made == {"cpsat.py", "baseline.py"}
+
+
+def test_what_a_solver_with_presolve_calls_impossible_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Presolve that always says "infeasible": patients are found all the same, and a conflict is proven."""
+
+    def doubtful(solver: cp_model.CpSolver, model: cp_model.CpModel) -> object:
+        return cp_model.INFEASIBLE if solver.parameters.cp_model_presolve else run(solver, model)
+
+    monkeypatch.setattr(baseline, "run", doubtful)
+    assert list(baseline.solve_baseline(_made_up("3"), baseline.Settings())["arm"]).count("a") == 3
+    with pytest.raises(baseline.Infeasible) as caught:
+        baseline.solve_baseline(_made_up("3", "2"), baseline.Settings())
+    assert caught.value.claims == ("c0", "c1")
+
+
+def _made_up(*counts: str) -> Ledger:
+    claims = [
+        {"id": f"c{i}", "at": "nowhere", "count": count, "where": {"arm": "a"}}
+        for i, count in enumerate(counts)
+    ]
+    time_scale = {"unit": "months", "resolution": 0.1, "min": 0.1, "max": 99.9}
+    study = {"title": "made up", "patients": 5, "time": time_scale}
+    return Ledger.model_validate(
+        {"study": study, "attributes": {"arm": {"levels": ["a", "b"]}}, "claims": claims}
+    )
