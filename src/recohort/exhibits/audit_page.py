@@ -185,8 +185,11 @@ def _repairs(part: Json, ledger: Ledger) -> Iterator[Html]:
             element("li", f"{reprinted(ledger.claim(ids[0]), values)} instead of ", _named(ids, ledger))
             for ids, values in zip(change["claims"], change["instead"], strict=True)
         )
-        proven = change["less_is_proven_impossible"]
-        less = "less will not do" if proven else "whether less would do is not proven"
+        less = (
+            "less will not do" if change["largest_move_is_proven"] else "whether less would do is not proven"
+        )
+        if change["largest_move_is_proven"] and not change["less_is_proven_impossible"]:
+            less += "; whether the other numbers could move less is not proven"
         units = counted(max(map(sum, change["printed_units"])), "printed unit")
         words = [f"Largest move: {units}; {less}."]
         if number in least:

@@ -129,6 +129,7 @@ def _changes(finding: Finding, changes: Iterable[Change]) -> list[dict[str, obje
             "printed_units": list(map(list, change.units)),
             "instead": list(map(list, change.values)),
             "less_is_proven_impossible": change.proven,
+            "largest_move_is_proven": change.largest_proven,
         }
         for change in changes
     ]
@@ -234,7 +235,9 @@ def _moves(finding: Finding, changes: Iterable[Change]) -> Iterator[str]:
         claims = [finding.statements[k].claims[0] for k in change.statements]
         moved = zip(claims, change.values, strict=True)
         each = " and ".join(f"{claim.id} at {reprinted(claim, values)}" for claim, values in moved)
-        sure = "proven" if change.proven else "not proven"
+        sure = (
+            "proven" if change.proven else "proven of the largest" if change.largest_proven else "not proven"
+        )
         yield f"nearest: {each} (no smaller change will do: {sure})"
 
 

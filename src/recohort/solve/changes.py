@@ -3,7 +3,9 @@
 A rate, a median or a P value is let go to both sides, and the smallest slack for which patients exist is
 found by halving: one unit of the last printed digit less is proven impossible, unless the solver ran out
 of time. If several give way together, first the largest of their moves is made as small as can be, then
-each in turn. Numbers of the tables are left to :mod:`recohort.solve.table_changes`.
+each in turn. None of them can move less than it must by itself, for the sake of some of the others; if there
+are patients for whom none moves further, that settles it. Numbers of the tables are left to
+:mod:`recohort.solve.table_changes`.
 """
 
 from __future__ import annotations
@@ -62,9 +64,12 @@ def smallest_change(
     """
     if not all(can_move(part.statements[k]) for k in amended):
         return None
-    repair = _Repair(part, frozenset(kept), tuple(amended), settings, tuple(map(frozenset, conflicts)))
-    for witness in witnesses:
-        repair.note(witness)
+    known, proofs = tuple(witnesses), tuple(map(frozenset, conflicts))
+    repair = _Repair.of(part, frozenset(kept), tuple(amended), settings, known, proofs)
+    together = len(amended) > 1
+    least = [_least(part, k, repair.concerned(k), settings, known) if together else 1 for k in amended]
+    if together and isinstance(shown := repair.ask(least, "quick"), tuple):
+        return repair.change(shown, proven=True, at_least=max(least))
     everything = [MOST_UNITS] * len(amended)
     best = repair.known(everything) or repair.ask(everything, "patient")
     if not isinstance(best, tuple):
@@ -73,19 +78,46 @@ def smallest_change(
         lambda most, effort: repair.ask([most] * len(amended), effort),
         lambda shown: max(repair.moves(shown)),
         best,
+        low=max(least) - 1,
     )
     limits = [max(repair.moves(best))] * len(amended)
-    for k in range(len(amended) if len(amended) > 1 else 0):
+    at_least = limits[0] if proven else max(least)
+    for k in range(len(amended) if together else 0):
         best, sure = _halve(
             lambda less, effort, k=k: repair.ask([*limits[:k], less, *limits[k + 1 :]], effort),  # type: ignore[misc]
             lambda shown, k=k: repair.moves(shown)[k],  # type: ignore[misc]
             best,
+            low=least[k] - 1,
             prove=proven,
         )
         limits[k] = repair.moves(best)[k]
         proven &= sure
-    moves = repair.moves(best)
-    return Change(tuple(amended), tuple((n,) for n in moves), tuple((x,) for x in best), proven)
+    return repair.change(best, proven=proven, at_least=at_least)
+
+
+def _least(
+    part: Part,
+    k: int,
+    groups: Iterable[frozenset[int]],
+    settings: Settings,
+    witnesses: Sequence[Verdict[pd.DataFrame]],
+) -> int:
+    """Give units by which a number must move at least, proven, to agree with each group of others."""
+    least = 1
+    for group in groups:
+        alone = _Repair.of(part, group, (k,), settings, witnesses)
+        if alone.ask([least], "quick") != "infeasible":
+            continue
+        best = alone.known([MOST_UNITS]) or alone.ask([MOST_UNITS], "quick")
+        if isinstance(best, tuple):
+            best, proven = _halve(
+                lambda units, effort, alone=alone: alone.ask([units], effort),  # type: ignore[misc]
+                lambda shown, alone=alone: alone.moves(shown)[0],  # type: ignore[misc]
+                best,
+                low=least,
+            )
+            least = max(least, alone.moves(best)[0]) if proven else least
+    return least
 
 
 def _halve(
@@ -93,14 +125,15 @@ def _halve(
     size: Callable[[Shown], int],
     best: Shown,
     *,
+    low: int = 0,
     prove: bool = True,
 ) -> tuple[Shown, bool]:
-    """Find the smallest number of units that will do, given what does and that none will not.
+    """Find the smallest number of units that will do, given what does and that `low` will not.
 
     Where the solver ran out of time on the way, the last question is asked once more, with patience. Without
     proofs this is only a search.
     """
-    low, proven = 0, True
+    proven = True
     while size(best) - low > 1:
         units = (low + size(best)) // 2
         shown = ask(units, "quick" if prove else "search")
@@ -126,6 +159,33 @@ class _Repair:
     settings: Settings
     conflicts: tuple[frozenset[int], ...]
     seen: list[tuple[Verdict[pd.DataFrame], Shown]] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls,
+        part: Part,
+        kept: frozenset[int],
+        amended: tuple[int, ...],
+        settings: Settings,
+        witnesses: Iterable[Verdict[pd.DataFrame]],
+        conflicts: tuple[frozenset[int], ...] = (),
+    ) -> _Repair:
+        """Return a repair that knows some patients."""
+        repair = cls(part, kept, amended, settings, conflicts)
+        for witness in witnesses:
+            repair.note(witness)
+        return repair
+
+    def concerned(self, k: int) -> list[frozenset[int]]:
+        """Give groups of the other statements with which one that gives way does not agree as printed."""
+        rest = frozenset(self.amended) - {k}
+        conflicts = sorted((c - {k} for c in self.conflicts if k in c and not c & rest), key=len)
+        return [*conflicts, self.part.on_same_endpoint(k) & self.kept]
+
+    def change(self, shown: Shown, *, proven: bool, at_least: int) -> Change:
+        """Return the change that patients show."""
+        moves = tuple((n,) for n in self.moves(shown))
+        return Change(self.amended, moves, tuple((value,) for value in shown), proven, at_least)
 
     def note(self, witness: Verdict[pd.DataFrame]) -> None:
         """Look at what patients show for the amended statements."""

@@ -137,7 +137,7 @@ def _p_values(part: Part, explorer: Explorer[pd.DataFrame], settings: Settings) 
     given = []
     conflicting = {k for conflict in explorer.findings.conflicts for k in conflict}
     for k in sorted(conflicting):
-        group = _on_same_endpoint(part.statements, k)
+        group = part.on_same_endpoint(k)
         if not isinstance(part.statements[k].demands[0], Test):
             continue
         if explorer.ask(frozenset(group) - {k}).status == "feasible":
@@ -147,16 +147,6 @@ def _p_values(part: Part, explorer: Explorer[pd.DataFrame], settings: Settings) 
             changes = _changes(part, group, listed, settings, explorer.witnesses)
             given.append(Attainable(k, values, sure, listed, all_sure, changes))
     return tuple(given)
-
-
-def _on_same_endpoint(statements: Sequence[Statement], k: int) -> set[int]:
-    """Give the statements on the endpoint of one, with the numbers at a landmark, without other P values."""
-    on = [{c.endpoint for d in s.demands for c in curves_of(d)} for s in statements]
-    first = [s.demands[0] for s in statements]
-    sizes = {i for i, demand in enumerate(first) if isinstance(demand, SizeTarget)}
-    return sizes | {
-        i for i, demand in enumerate(first) if on[i] == on[k] and (i == k or not isinstance(demand, Test))
-    }
 
 
 def attainable(

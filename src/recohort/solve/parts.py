@@ -86,6 +86,16 @@ class Part:
         least = self.problem.ledger.study.patients - self._everybody.most(~inside)
         return most if most == least else None
 
+    def on_same_endpoint(self, k: int) -> frozenset[int]:
+        """Give the statements on the endpoint of one, with numbers at a landmark, without other P values."""
+        on = [{c.endpoint for d in s.demands for c in curves_of(d)} for s in self.statements]
+        first = [s.demands[0] for s in self.statements]
+        return frozenset(
+            i
+            for i, demand in enumerate(first)
+            if isinstance(demand, SizeTarget) or (on[i] == on[k] and (i == k or not isinstance(demand, Test)))
+        )
+
     def without_tests(self) -> Part:
         """Return the part without its P values."""
         kept = (s for s in self.statements if not isinstance(s.demands[0], Test))

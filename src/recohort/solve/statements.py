@@ -66,17 +66,25 @@ class Change:
         What patients who meet the others show instead, in the unit printed; others may do as well.
     proven : bool
         Whether less is proven not to be enough.
+    at_least : int
+        Proven, even if `proven` is not: the largest move is no smaller.
     """
 
     statements: tuple[int, ...]
     units: tuple[tuple[int, ...], ...]
     values: tuple[tuple[float, ...], ...]
     proven: bool
+    at_least: int = 0
 
     @property
     def largest(self) -> int:
         """The largest move of a statement, its numbers added up."""
         return max(map(sum, self.units))
+
+    @property
+    def largest_proven(self) -> bool:
+        """Whether the largest move is proven to be as small as can be."""
+        return self.proven or self.at_least >= self.largest
 
 
 @dataclass(frozen=True)
@@ -162,8 +170,14 @@ class Finding:
 
     @property
     def least_proven(self) -> bool:
-        """Whether every smallest repair is known, and of each that less would not do."""
-        return self.complete and all(change is not None and change.proven for change in self.repair_changes)
+        """Whether every smallest repair is known, and that none can do with a smaller largest move."""
+        changes = [change for change in self.repair_changes if change is not None]
+        smallest = min((change.largest for change in changes), default=0)
+        return (
+            self.complete
+            and len(changes) == len(self.repairs)
+            and all(change.largest_proven or change.at_least >= smallest for change in changes)
+        )
 
 
 def as_printed(ledger: Ledger) -> Ledger:

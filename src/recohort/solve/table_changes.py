@@ -6,8 +6,9 @@ a count or a denominator, units of the last printed digit for a percentage, a me
 P value. A statement of several numbers, such as "8/25 (31)", moves by their sum: read as 8 of 26, it moves
 by one patient for the denominator and none for the percentage, since 8 of 26 is 31%.
 
-The model is solved once. First the largest move of a statement is made as small as can be, then the sum of
-all. "Optimal" is the proof that less will not do.
+First the largest move of a statement is made as small as can be, then the sum of all. "Optimal" is the proof
+that less will not do. So are patients for whom each statement moves as far as it must by itself, if nothing
+else has to hold, and no further; they are asked for first.
 """
 
 from __future__ import annotations
@@ -97,6 +98,23 @@ def smallest_table_change(
     Change or None
         None if there is nothing to move to (a percentage of nobody), or nothing was found in time.
     """
+    if len(amended) > 1:
+        alone = [smallest_table_change(found, ledger, (), [k], seconds) for k in amended]
+        least = [sum(one.units[0]) for one in alone if one is not None and one.proven]
+        if len(least) == len(amended) and (change := _change(found, ledger, kept, amended, seconds, least)):
+            return change
+    return _change(found, ledger, kept, amended, seconds)
+
+
+def _change(
+    found: Finding,
+    ledger: Ledger,
+    kept: Collection[int],
+    amended: Sequence[int],
+    seconds: float,
+    least: Sequence[int] | None = None,
+) -> Change | None:
+    """Find the smallest moves, or some of just that size if it is known that less will not do."""
 
     def first(k: int) -> Claim:
         return found.statements[k].claims[0]
@@ -108,11 +126,15 @@ def smallest_table_change(
     except UnsupportedClaim:
         return None
     sums = [cp_model.LinearExpr.sum([move.units for move in of_one]) for of_one in moves]
-    most = sum(move.most for of_one in moves for move in of_one)
-    largest = m.model.new_int_var(0, most, "largest move")
-    for one in sums:
-        m.model.add(largest >= one)
-    m.model.minimize((most + 1) * largest + cp_model.LinearExpr.sum(sums))
+    if least is None:
+        most = sum(move.most for of_one in moves for move in of_one)
+        largest = m.model.new_int_var(0, most, "largest move")
+        for one in sums:
+            m.model.add(largest >= one)
+        m.model.minimize((most + 1) * largest + cp_model.LinearExpr.sum(sums))
+    else:
+        for one, units in zip(sums, least, strict=True):
+            m.model.add(one == units)
 
     solver = prover()
     solver.parameters.linearization_level = 2
