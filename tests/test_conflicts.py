@@ -28,6 +28,7 @@ from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
 from recohort.solve.conflicts import attainable
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part, parts_of
+from recohort.solve.printed_units import units_off
 from recohort.solve.statements import Change, as_printed
 from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.witness import met_claims
@@ -512,7 +513,19 @@ def test_short_conflicts_of_the_committed_audit_come_again(number: int) -> None:
         ids = [name for names in conflict["claims"] for name in names]
         found: Any = to_json(audit(book, settings=FAST, only=ids))
         again = next(c for c in found["parts"][-1]["conflicts"] if c["claims"] == conflict["claims"])
-        assert again == conflict
+        assert _without_examples(again) == _without_examples(conflict)
+
+
+def _without_examples(conflict: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what some patients show instead: others who are no further off do as well."""
+    changes = []
+    for change in conflict["changes"]:
+        for (units,), (value,), names in zip(*(change[key] for key in ("printed_units", "instead", "claims")),
+                                             strict=True):  # fmt: skip
+            (number,) = ledger.load(paths.LEDGER).claim(names[0]).numbers
+            assert units_off(number, value) == units
+        changes.append({key: value for key, value in change.items() if key != "instead"})
+    return conflict | {"changes": changes}
 
 
 def _part(number: int) -> Part:
