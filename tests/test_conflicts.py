@@ -518,11 +518,11 @@ def test_short_conflicts_of_the_committed_audit_come_again(number: int) -> None:
 
 def _without_examples(conflict: dict[str, Any]) -> dict[str, Any]:
     """Leave out what some patients show instead: others who are no further off do as well."""
-    changes = []
+    book, changes = ledger.load(paths.LEDGER), []
     for change in conflict["changes"]:
         for (units,), (value,), names in zip(*(change[key] for key in ("printed_units", "instead", "claims")),
                                              strict=True):  # fmt: skip
-            (number,) = ledger.load(paths.LEDGER).claim(names[0]).numbers
+            (number,) = book.claim(names[0]).numbers
             assert units_off(number, value) == units
         changes.append({key: value for key, value in change.items() if key != "instead"})
     return conflict | {"changes": changes}

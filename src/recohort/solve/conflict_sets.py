@@ -123,7 +123,7 @@ class Explorer(Generic[E]):
         self._ask, self._tell, self._search, self._needed = ask, tell, search, needed
         self.witnesses: list[Verdict[E]] = list(witnesses)
         self._unknown: set[Set] = set()
-        self._missed: set[Set] = set()
+        self._missed: dict[Set, Verdict[E]] = {}
         self.findings: Findings[E] = Findings()
         self.calls = 0
 
@@ -271,18 +271,6 @@ class Explorer(Generic[E]):
         """Whether the search finds no witness, or there is none."""
         return self.look(frozenset(some)).status != "feasible"
 
-    def _seen(self, kept: Set) -> Verdict[E] | None:
-        """Let the search answer, if it can; what it has missed once is not searched for again."""
-        if self._search is None or kept in self._missed:
-            return None
-        verdict = self._search(kept)
-        if verdict.status == "feasible":
-            self.witnesses.append(verdict)
-        if verdict.status == "unknown":
-            self._missed.add(kept)
-            return None
-        return verdict
-
     def _forget(self, conflicts: Iterable[Set]) -> None:
         """Drop conflicts that hold a smaller one."""
         for conflict in conflicts:
@@ -324,8 +312,15 @@ class Explorer(Generic[E]):
         return verdict
 
     def look(self, kept: Set) -> Verdict[E]:
-        """Answer from what is known already, or by the search alone."""
-        return self._known(kept) or self._seen(kept) or Verdict("unknown")
+        """Answer from what is known already, or by the search alone; nothing is searched for twice."""
+        if verdict := self._known(kept) or self._missed.get(kept):
+            return verdict
+        verdict = self._search(kept) if self._search else Verdict("unknown")
+        if verdict.status == "feasible":
+            self.witnesses.append(verdict)
+        else:
+            self._missed[kept] = verdict
+        return verdict
 
     def _known(self, kept: Set) -> Verdict[E] | None:
         """Answer from what is known already; nothing never contradicts itself."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
-
-import pandas as pd
 
 from recohort.ledger import Claim, Ledger
 from recohort.solve.conflict_sets import Explorer
 from recohort.solve.problem import Demand
-from recohort.solve.witness import met_claims
 
 __all__ = [
     "Attainable",
@@ -20,7 +16,6 @@ __all__ = [
     "Statement",
     "as_printed",
     "finding",
-    "known",
     "taken_for_granted",
 ]
 
@@ -191,14 +186,6 @@ def taken_for_granted(ledger: Ledger) -> str:
     if ledger.convention("ties") != "distinct" or not ledger.endpoints:
         return sizes
     return f"{sizes} and distinct times"
-
-
-def known(
-    statements: Sequence[Statement], cohorts: Iterable[pd.DataFrame], ledger: Ledger
-) -> list[frozenset[int]]:
-    """Give the statements that known patients meet together."""
-    ids = [met_claims(cohort, ledger) for cohort in cohorts]
-    return [frozenset(k for k, s in enumerate(statements) if s.ids <= met) for met in ids]
 
 
 def finding(name: str, statements: tuple[Statement, ...], explorer: Explorer[E]) -> Finding:

@@ -14,8 +14,9 @@ from recohort.solve.attribute_conflict import attributes_of
 from recohort.solve.attribute_model import AttributeModel
 from recohort.solve.conflict_sets import Explorer, Verdict
 from recohort.solve.cpsat import prover, run
+from recohort.solve.printed_units import met_by
 from recohort.solve.problem import UnsupportedClaim
-from recohort.solve.statements import Finding, Statement, finding, known
+from recohort.solve.statements import Finding, Statement, finding
 
 __all__ = ["audit_tables"]
 
@@ -74,7 +75,7 @@ def audit_tables(
         solved = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
         return Verdict("feasible", kept) if solved else Verdict("unknown")
 
-    witnesses = (Verdict[None]("feasible", met) for met in known(statements, cohorts, ledger))
+    witnesses = (Verdict[None]("feasible", met_by(statements, cohort, ledger)) for cohort in cohorts)
     explorer: Explorer[None] = Explorer(len(statements), ask, witnesses, tell, most)
     explorer.explore(_easier(about))
     return finding("tables", statements, explorer)
