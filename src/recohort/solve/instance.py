@@ -20,6 +20,7 @@ from recohort.solve.problem import (
     SizeTarget,
     Test,
     UnsupportedClaim,
+    by_kind,
     curves_of,
 )
 
@@ -80,15 +81,7 @@ class Instance:
         cls, problem: Problem, part: tuple[bool, ...], demands: Iterable[Demand], counts: tuple[Count, ...]
     ) -> Instance:
         """Return an instance with demands of any kind."""
-        some = tuple(demands)
-        return cls(
-            problem,
-            part,
-            tuple(d for d in some if isinstance(d, Query)),
-            tuple(d for d in some if isinstance(d, Test)),
-            tuple(d for d in some if isinstance(d, SizeTarget)),
-            counts,
-        )
+        return cls(problem, part, *by_kind(demands), counts)
 
     @cached_property
     def demands(self) -> tuple[Demand, ...]:

@@ -29,6 +29,7 @@ __all__ = [
     "Test",
     "Track",
     "UnsupportedClaim",
+    "by_kind",
     "curves_of",
 ]
 
@@ -158,13 +159,8 @@ class Problem:
 
     def with_demands(self, demands: Iterable[Demand]) -> Problem:
         """Return the problem with other demands."""
-        some = list(demands)
-        return replace(
-            self,
-            queries=tuple(d for d in some if isinstance(d, Query)),
-            tests=tuple(d for d in some if isinstance(d, Test)),
-            sizes=tuple(d for d in some if isinstance(d, SizeTarget)),
-        )
+        queries, tests, sizes = by_kind(demands)
+        return replace(self, queries=queries, tests=tests, sizes=sizes)
 
     def members(self, curve: Curve) -> npt.NDArray[np.bool_]:
         """Which types belong to a curve, its landmark aside; shape (n_types,)."""
@@ -305,6 +301,18 @@ class Problem:
         return [
             tuple(n for n in self.attributes if label[n] == value) for value in sorted(set(label.values()))
         ]
+
+
+def by_kind(
+    demands: Iterable[Demand],
+) -> tuple[tuple[Query, ...], tuple[Test, ...], tuple[SizeTarget, ...]]:
+    """Sort demands into queries, tests and sizes, each in the order given."""
+    some = tuple(demands)
+    return (
+        tuple(d for d in some if isinstance(d, Query)),
+        tuple(d for d in some if isinstance(d, Test)),
+        tuple(d for d in some if isinstance(d, SizeTarget)),
+    )
 
 
 def curves_of(demand: Demand) -> tuple[Curve, ...]:
