@@ -30,7 +30,7 @@ from recohort.solve.attribute_claims import (
 )
 from recohort.solve.attribute_conflict import minimal_conflict
 from recohort.solve.attribute_model import AttributeModel, FixedRow, LatestRow
-from recohort.solve.cpsat import prover, run
+from recohort.solve.cpsat import finder, prover, run
 from recohort.solve.plausible_numbers import NumberProblem
 
 __all__ = ["Infeasible", "Settings", "Unfinished", "solve_baseline"]
@@ -148,9 +148,7 @@ class _Search:
 
     def solver(self, seconds: float = math.inf) -> cp_model.CpSolver:
         """Return a solver that finds, with its limits set; `seconds` are deterministic."""
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
-        return self._limited(solver, seconds)
+        return self._limited(finder(), seconds)
 
     def prover(self, seconds: float = math.inf) -> cp_model.CpSolver:
         """Return a solver whose "infeasible" is a proof; the first solution that it finds ends it."""

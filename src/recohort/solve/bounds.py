@@ -98,11 +98,15 @@ class _Group:
         """Bound what one part contributes; of patients in one part, remember who was found."""
         alone = bound is not None
         best, source = (sense * math.inf if bound is None else bound), ARITHMETIC
+        hopeless = False
         for step in relaxations(self.problem, self.counts, part, quantity.curve, self.effort):
             reached = self.found if step.name != "with P" else self.inner
             if alone and any(abs(v - best) < SAME for v in reached[quantity]):
                 continue
-            end: Extreme = extreme(step, quantity, sense)
+            if hopeless and step.name != "with P":  # each model but that holds more than the one before
+                continue
+            end: Extreme = extreme(step, quantity, sense, best)
+            hopeless = not end.solved
             if sense * end.bound < sense * best - SAME:
                 best, source = end.bound, step.name
             if alone and end.patients is not None and step.whole:

@@ -6,6 +6,7 @@ The counts often leave few. With these numbers fixed, a second may do where the 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -22,8 +23,18 @@ PATIENCE = 5
 """All cases together may take so many times the limit of the question, each its share."""
 
 
-def solve(model: OrderModel) -> tuple[OrderModel, Answer]:
+def _nothing(_model: OrderModel) -> None:
+    """Add nothing."""
+
+
+def solve(model: OrderModel, also: Callable[[OrderModel], None] = _nothing) -> tuple[OrderModel, Answer]:
     """Solve a model, case by case if its settings say so and there are a few cases.
+
+    Parameters
+    ----------
+    model : OrderModel
+    also : callable
+        Adds to a model what else it must meet.
 
     Returns
     -------
@@ -32,12 +43,14 @@ def solve(model: OrderModel) -> tuple[OrderModel, Answer]:
     """
     left = cases(model) if model.settings.by_cases else []
     if not left:
+        also(model)
         return model, model.solve()
     seconds = model.settings.seconds
     limit, spent = PATIENCE * seconds, 0.0
     each = replace(model.settings, seconds=max(seconds, limit / len(left)))
     for case in left:
         one = OrderModel(case, each)
+        also(one)
         answer = one.solve()
         spent += answer.seconds
         if answer.status == "feasible":

@@ -10,7 +10,14 @@ from ortools.sat.python import cp_model
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model_helper import CpSolverStatus
 
-__all__ = ["prover", "run"]
+__all__ = ["finder", "prover", "run"]
+
+
+def finder() -> cp_model.CpSolver:
+    """Return a solver that finds solutions; what it calls impossible need not be (see `prover`)."""
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    return solver
 
 
 def prover() -> cp_model.CpSolver:
@@ -19,8 +26,7 @@ def prover() -> cp_model.CpSolver:
     It has no presolve: that of OR-Tools 9.15 calls models infeasible that have solutions (its issue 5274),
     among them order models that known patients meet.
     """
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
+    solver = finder()
     solver.parameters.cp_model_presolve = False
     return solver
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,12 @@ import pandas as pd
 from ortools.sat.python import cp_model
 
 from recohort.check import check
-from recohort.solve.cpsat import prover, run
+from recohort.solve import cases
+from recohort.solve.cpsat import finder, run
 from recohort.solve.instance import Count, Instance, Settings, landmark_tick
 from recohort.solve.ladders import SCALE
 from recohort.solve.order_demands import OrderModel
-from recohort.solve.orders import Expr, total
+from recohort.solve.orders import Expr, Trace, total
 from recohort.solve.problem import Curve, Problem, SizeTarget, Test, UnsupportedClaim, curves_of
 from recohort.solve.quantities import Quantity
 from recohort.solve.witness import cohort_of
@@ -33,6 +35,8 @@ ZERO = 2**52
 """Taken off a logarithm where survival is nothing: more than any sum of steps."""
 ROOM = 1e-9
 """Survival is bounded through rounded logarithms; its bounds are this much wider."""
+PATIENCE = 10
+"""Ends that were guessed wrong are followed for so many times the limit of one question."""
 FEW = 14
 """P values take part for at most so many patients: with more, nothing is proven in the time there is."""
 
@@ -83,10 +87,13 @@ class Extreme:
         No cohort goes beyond; infinite if nothing was proven.
     patients : DataFrame, optional
         Patients whom the checker accepts, for the claims in the model.
+    solved : bool
+        Whether any order was found at all that meets the claims in the model.
     """
 
     bound: float
     patients: pd.DataFrame | None = None
+    solved: bool = False
 
 
 def relaxations(
@@ -125,35 +132,99 @@ def relaxations(
             yield Relaxation("with P", instance, False, 1.0 * effort)
 
 
-def extreme(relaxation: Relaxation, quantity: Quantity, sense: int) -> Extreme:
+def extreme(relaxation: Relaxation, quantity: Quantity, sense: int, known: float = math.nan) -> Extreme:
     """Minimise (sense -1) or maximise (1) a quantity under a relaxation.
+
+    A solver with presolve soon says where the end may be, which proves nothing. One without is then
+    asked whether anything lies beyond, case by case, which is sooner answered than where the end is.
+
+    Parameters
+    ----------
+    relaxation : Relaxation
+    quantity : Quantity
+    sense : int
+    known : float, optional
+        A bound from elsewhere; one that is no better is not proven.
 
     Raises
     ------
     Contradiction
         If the claims in it are proven to have no solution.
     """
-    tick = tick_of(quantity, relaxation.instance)
-    watch = () if tick is None else ((_watched(quantity), tick),)
-    instance = replace(relaxation.instance, watch=watch)
+    question = _Question(relaxation, quantity, sense)
+    nothing = sense * math.inf
     try:
-        model = OrderModel(instance, Settings(seconds=relaxation.seconds))
+        model = question.model()
     except UnsupportedClaim:
-        return Extreme(sense * math.inf)
-    objective = _objective(model, quantity, tick)
-    (model.model.maximize if sense > 0 else model.model.minimize)(objective)
-    solver = prover()
+        return Extreme(nothing)
+    model.model.maximize(question.objective(model))
+    solver = finder()
     solver.parameters.linearization_level = 0
     solver.parameters.max_deterministic_time = relaxation.seconds
     status = run(solver, model.model)
     if status == cp_model.INFEASIBLE:
-        raise Contradiction(tuple(dict.fromkeys(c for d in instance.demands for c in d.claims)))
+        _, answer = cases.solve(question.model())
+        if answer.status == "infeasible":
+            demands = relaxation.instance.demands
+            raise Contradiction(tuple(dict.fromkeys(c for d in demands for c in d.claims)))
+        return Extreme(nothing)
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return Extreme(sense * math.inf)  # a bound is not set before a solution is known
-    bound = _scaled(solver.best_objective_bound, quantity, sense)
-    if quantity.kind == "at risk" and sense > 0 and tick is not None and _asked(instance, tick):
-        bound += 1
-    return Extreme(bound, _accepted(model, solver))
+        return Extreme(nothing)
+    patients = question.accepted(model, model.trace(solver))
+    end, farthest, spent = round(solver.objective_value), round(solver.best_objective_bound), 0.0
+    while sense * question.bound(end) < sense * known or math.isnan(known):
+        case, answer = cases.solve(question.model(), partial(question.add_beyond, end=end))
+        spent += answer.seconds
+        if answer.status == "infeasible":
+            return Extreme(question.bound(end), patients, True)
+        if answer.value is not None and spent < PATIENCE * relaxation.seconds:  # where the finder was wrong
+            end = answer.value
+            patients = question.accepted(case, answer.trace) if answer.trace is not None else patients
+        elif end < farthest:
+            end = farthest
+        else:
+            break
+    return Extreme(nothing, patients, True)
+
+
+class _Question:
+    """How far a quantity goes under a relaxation, as a question to order models."""
+
+    def __init__(self, relaxation: Relaxation, quantity: Quantity, sense: int) -> None:
+        self.quantity, self.sense = quantity, sense
+        self.tick = tick_of(quantity, relaxation.instance)
+        watch = () if self.tick is None else ((_watched(quantity), self.tick),)
+        self.instance = replace(relaxation.instance, watch=watch)
+        self.settings = Settings(seconds=relaxation.seconds, by_cases=True)
+
+    def model(self) -> OrderModel:
+        return OrderModel(self.instance, self.settings)
+
+    def objective(self, model: OrderModel) -> Expr:
+        """Return what is to be as large as can be, in whole numbers."""
+        return self.sense * _objective(model, self.quantity, self.tick)
+
+    def add_beyond(self, model: OrderModel, end: int) -> None:
+        """Ask a model for more than an end of the objective."""
+        objective = self.objective(model)
+        model.model.add(objective > end)
+        model.model.maximize(objective)
+
+    def bound(self, end: int) -> float:
+        """Turn an end of the objective into one of the quantity."""
+        open_end = self.quantity.kind == "at risk" and self.sense > 0 and self.tick is not None
+        room = int(open_end and _asked(self.instance, self.tick))
+        return _scaled(self.sense * end, self.quantity, self.sense) + room
+
+    def accepted(self, model: OrderModel, trace: Trace) -> pd.DataFrame | None:
+        """Return the patients of an order if they meet the claims of the model, says the checker."""
+        patients = cohort_of(model, trace)
+        if patients is None or patients.empty:
+            return None
+        wanted = {claim for demand in self.instance.demands for claim in demand.claims}
+        ledger = self.instance.problem.ledger
+        rows = check(patients, ledger.with_claims(claim for claim in ledger.claims if claim.id in wanted))
+        return patients if all(row.verdict != "not reproduced" for row in rows) else None
 
 
 def tick_of(quantity: Quantity, instance: Instance) -> int | None:
@@ -183,7 +254,7 @@ def _watched(quantity: Quantity) -> Curve:
     return quantity.curve
 
 
-def _asked(instance: Instance, tick: int) -> bool:
+def _asked(instance: Instance, tick: int | None) -> bool:
     """Whether a claim asks about a tick at which at most one patient leaves.
 
     A mark for the tick before as well would leave one tick between two marks, and the solver much to do.
@@ -214,14 +285,3 @@ def _scaled(number: float, quantity: Quantity, sense: int) -> float:
         return 0.0
     share = math.exp(min(number / SCALE, 0.0))
     return min(1.0, max(0.0, share + sense * ROOM))
-
-
-def _accepted(model: OrderModel, solver: cp_model.CpSolver) -> pd.DataFrame | None:
-    """Return the patients of the order found if they meet the claims of the model, says the checker."""
-    patients = cohort_of(model, model.trace(solver))
-    if patients is None or patients.empty:
-        return None
-    wanted = {claim for demand in model.instance.demands for claim in demand.claims}
-    ledger = model.instance.problem.ledger
-    rows = check(patients, ledger.with_claims(claim for claim in ledger.claims if claim.id in wanted))
-    return patients if all(row.verdict != "not reproduced" for row in rows) else None

@@ -149,7 +149,8 @@ class OrderModel(Slots):
             if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
                 return Answer("unknown", None, spent)
             if not self._forbid_slipped(solver):
-                return Answer("feasible", self.trace(solver), spent)
+                value = round(solver.objective_value) if self.model.has_objective() else None
+                return Answer("feasible", self.trace(solver), spent, value)
 
     def _forbid_slipped(self, solver: cp_model.CpSolver) -> bool:
         """Forbid ladders of the solution that miss a bound in exact fractions; False if there is none."""

@@ -82,11 +82,23 @@ class Trace(NamedTuple):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the solver says; `trace` is given if feasible, `seconds` are deterministic time."""
+    """What the solver says.
+
+    Attributes
+    ----------
+    status : str
+    trace : Trace, optional
+        Given if feasible.
+    seconds : float
+        Deterministic time.
+    value : int, optional
+        Of the model's objective at the trace, if it has one.
+    """
 
     status: Status
     trace: Trace | None = None
     seconds: float = 0.0
+    value: int | None = None
 
 
 class Slots:
