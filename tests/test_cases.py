@@ -16,7 +16,7 @@ from recohort.solve.orders import Answer
 from recohort.solve.parts import Part, parts_of
 from recohort.solve.witness import cohort_of, met_claims
 
-BY_CASES = Settings(seconds=5, by_cases=True)
+PATIENT = Settings(seconds=5, patience=5)
 
 
 def _part(claims: list[dict[str, Any]], patients: int = 8) -> Part:
@@ -37,7 +37,7 @@ def _rate(printed: str, **where: object) -> dict[str, Any]:
 
 def _whole(part: Part) -> OrderModel:
     """Return the whole question, for which the solver itself has no time."""
-    model = part.model(range(len(part.statements)), BY_CASES)
+    model = part.model(range(len(part.statements)), PATIENT)
     model.solve = lambda **_: Answer("unknown")  # type: ignore[method-assign]
     return model
 
@@ -47,7 +47,7 @@ def test_the_cases_are_all_ways_to_share_the_patients_out() -> None:
     part = _part([_rate("60%", arm="a"), _rate("67%", sex="f"), _rate("50%", arm="b"),
                   {"count": "5", "where": {"arm": "a"}}, {"count": "3", "where": {"arm": "b"}},
                   {"count": "3", "where": {"sex": "f"}}])  # fmt: skip
-    model = part.model(range(3), BY_CASES)
+    model = part.model(range(3), PATIENT)
     assert len(model.classes) == 5
     sizes = {tuple(count.low for count in case.counts[-5:]) for case in cases.cases(model)}
     by_hand = set()
@@ -92,11 +92,31 @@ def test_both_answers_occur(whole: str, status: str) -> None:
 def test_without_time_or_with_too_many_cases_nothing_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:
     part = _halves("50%")
     assert cases.solve(_whole(part))[1].status == "infeasible"
-    monkeypatch.setattr(cases, "PATIENCE", 0)
-    assert cases.solve(_whole(part))[1].status == "unknown"
-    monkeypatch.setattr(cases, "PATIENCE", 20)
+    monkeypatch.setattr(OrderModel, "solve", lambda self: Answer("unknown", None, self.settings.seconds))
+    _, answer = cases.solve(part.model(range(len(part.statements)), PATIENT))
+    assert (answer.status, answer.seconds) == ("unknown", pytest.approx(PATIENT.patience * PATIENT.seconds))
+    monkeypatch.undo()
     monkeypatch.setattr(cases, "MOST_CASES", 3)
     assert cases.solve(_whole(part))[1].status == "unknown"
+
+
+def test_a_hard_case_is_given_more_time_once_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[int, list[float]] = {}
+    solve = OrderModel.solve
+
+    def hard(model: OrderModel) -> Answer:
+        given.setdefault(id(model), []).append(model.settings.seconds)
+        first = id(model) == next(iter(given))
+        return Answer("unknown", None, 0.1) if first and len(given[id(model)]) < 3 else solve(model)
+
+    monkeypatch.setattr(OrderModel, "solve", hard)
+    part = _halves("50%")
+    model = part.model(range(len(part.statements)), PATIENT)
+    assert cases.solve(model)[1].status == "infeasible"
+    times = list(given.values())
+    assert times[0] == [PATIENT.seconds / 4, PATIENT.seconds, 4 * PATIENT.seconds]
+    assert len(times) > 1
+    assert all(len(other) == 1 for other in times[1:])
 
 
 def test_medians_that_a_rate_implies_are_left_out() -> None:

@@ -19,8 +19,8 @@ __all__ = ["MOST_CASES", "cases", "solve"]
 
 MOST_CASES = 200
 """A question with more cases is left alone."""
-PATIENCE = 5
-"""All cases together may take so many times the limit of the question, each its share."""
+STEP = 4
+"""Every case is given a moment first; those still open then get so many times as long, and so on."""
 
 
 def _nothing(_model: OrderModel) -> None:
@@ -41,23 +41,25 @@ def solve(model: OrderModel, also: Callable[[OrderModel], None] = _nothing) -> t
     OrderModel, Answer
         If a case is feasible, the model of that case.
     """
-    left = cases(model) if model.settings.by_cases else []
-    if not left:
-        also(model)
+    settings = model.settings
+    waiting = [OrderModel(case, settings) for case in cases(model)] if settings.patience else []
+    for each in waiting or [model]:
+        also(each)
+    if not waiting:
         return model, model.solve()
-    seconds = model.settings.seconds
-    limit, spent = PATIENCE * seconds, 0.0
-    each = replace(model.settings, seconds=max(seconds, limit / len(left)))
-    for case in left:
-        one = OrderModel(case, each)
-        also(one)
-        answer = one.solve()
-        spent += answer.seconds
-        if answer.status == "feasible":
-            return one, replace(answer, seconds=spent)
-        if answer.status == "unknown" or spent > limit:
-            return model, Answer("unknown", None, spent)
-    return model, Answer("infeasible", None, spent)
+    most, spent, moment = settings.patience * settings.seconds, 0.0, settings.seconds / STEP
+    while waiting and spent < most:
+        asked, waiting = waiting, []
+        for case in asked:
+            case.settings = replace(settings, seconds=min(moment, most - spent))
+            answer = case.solve() if spent < most else Answer("unknown")
+            spent += answer.seconds
+            if answer.status == "feasible":
+                return case, replace(answer, seconds=spent)
+            if answer.status == "unknown":
+                waiting.append(case)
+        moment *= STEP
+    return model, Answer("unknown" if waiting else "infeasible", None, spent)
 
 
 def cases(model: Slots) -> list[Instance]:

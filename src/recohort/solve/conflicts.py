@@ -31,6 +31,11 @@ from recohort.solve.witness import cohort_of
 
 __all__ = ["attainable", "audit_again", "audit_part"]
 
+PATIENCE = 40
+"""So many times the limit of one question is given, all cases together, to one on which it depends whether
+all repairs are known."""
+PATIENCE_AGAIN = 5
+"""And under other conventions."""
 MOST_QUESTIONS = 30
 """So many are asked of a part under other conventions; what is then open is called not known."""
 APART = 1e-4
@@ -57,7 +62,7 @@ def audit_part(
     explorer = oracle.explorer(part, settings, _known(part, cohorts))
     explorer.explore(_easier(part))
     explorer.minimise()
-    patient = dataclasses.replace(settings, by_cases=True)
+    patient = dataclasses.replace(settings, patience=PATIENCE)
     explorer.decide(lambda kept: oracle.prove(part, kept, patient))
     sizes = tuple(map(part.patients, part.statements))
     found = dataclasses.replace(finding(part.name, part.statements, explorer), sizes=sizes)
@@ -109,7 +114,7 @@ def audit_again(
         amended = {like.statements[k].ids for k in repair}
         explorer.ask(frozenset(k for ids, k in place.items() if ids not in amended))
     explorer.explore(_easier(part))
-    patient = dataclasses.replace(settings, by_cases=True)
+    patient = dataclasses.replace(settings, patience=PATIENCE_AGAIN)
     explorer.decide(lambda kept: oracle.prove(part, kept, patient), all_repairs=False)
     return finding(part.name, part.statements, explorer)
 

@@ -180,8 +180,9 @@ class Settings:
         if not, it censors the inner endpoint.
     one_contact : bool
         Whether both endpoints end at one date of last contact.
-    by_cases : bool
-        Whether to ask with the numbers of patients fixed, for every way to share them out.
+    patience : float
+        If more than 0, a question may also be asked case by case, with the numbers of patients fixed, and
+        all cases together take at most so many times `seconds` (see :mod:`recohort.solve.cases`).
     """
 
     seconds: float = 60.0
@@ -189,7 +190,7 @@ class Settings:
     seed: int = 1
     inner_counts_outer: bool = True
     one_contact: bool = True
-    by_cases: bool = False
+    patience: float = 0.0
 
 
 def landmark_tick(problem: Problem, curve: Curve) -> int:

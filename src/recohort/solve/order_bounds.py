@@ -35,8 +35,10 @@ ZERO = 2**52
 """Taken off a logarithm where survival is nothing: more than any sum of steps."""
 ROOM = 1e-9
 """Survival is bounded through rounded logarithms; its bounds are this much wider."""
-PATIENCE = 10
-"""Ends that were guessed wrong are followed for so many times the limit of one question."""
+PATIENCE = 5
+"""So many times the limit of a guess is given to its proof, all cases together."""
+FOLLOWED = 2
+"""A guess that was wrong is followed for so many proofs' time."""
 FEW = 14
 """P values take part for at most so many patients: with more, nothing is proven in the time there is."""
 
@@ -177,7 +179,9 @@ def extreme(relaxation: Relaxation, quantity: Quantity, sense: int, known: float
         spent += answer.seconds
         if answer.status == "infeasible":
             return Extreme(question.bound(end), patients, True)
-        if answer.value is not None and spent < PATIENCE * relaxation.seconds:  # where the finder was wrong
+        if (
+            answer.value is not None and spent < FOLLOWED * PATIENCE * relaxation.seconds
+        ):  # where the finder was wrong
             end = answer.value
             patients = question.accepted(case, answer.trace) if answer.trace is not None else patients
         elif end < farthest:
@@ -195,7 +199,7 @@ class _Question:
         self.tick = tick_of(quantity, relaxation.instance)
         watch = () if self.tick is None else ((_watched(quantity), self.tick),)
         self.instance = replace(relaxation.instance, watch=watch)
-        self.settings = Settings(seconds=relaxation.seconds, by_cases=True)
+        self.settings = Settings(seconds=relaxation.seconds, patience=PATIENCE)
 
     def model(self) -> OrderModel:
         return OrderModel(self.instance, self.settings)
