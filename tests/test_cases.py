@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,10 +84,15 @@ def _halves(whole: str) -> Part:
     return _part([*arms, *counts], patients=10)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize(("whole", "status"), [("50%", "infeasible"), ("75%", "feasible")])
-def test_both_answers_occur(whole: str, status: str) -> None:
+def test_both_answers_occur(whole: str, status: str, threads: int) -> None:
     """If three of four live in either arm, half of both together cannot have died."""
-    assert cases.solve(_whole(_halves(whole)))[1].status == status
+    part = _halves(whole)
+    settings = replace(PATIENT, threads=threads)
+    answers = [cases.solve(part.model(range(len(part.statements)), s))[1] for s in (settings, PATIENT)]
+    assert {answer.status for answer in answers} == {status}
+    assert answers[0].seconds == answers[1].seconds
 
 
 def test_without_time_or_with_too_many_cases_nothing_is_proven(monkeypatch: pytest.MonkeyPatch) -> None:

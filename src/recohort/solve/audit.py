@@ -87,11 +87,12 @@ def audit(
     changes : bool
         Whether to ask how far numbers must move, too; it takes most of the time.
     jobs : int
-        Processes; a part is audited in one. What is found does not depend on it.
+        Processes; a part is audited in one, but asks many cases in as many threads. What is found does not
+        depend on it.
     tell : callable, optional
         Told what is being done and the share that is done.
     """
-    settings = settings or Settings()
+    settings = dataclasses.replace(settings or Settings(), threads=jobs)
     printed = as_printed(ledger)
     wanted = printed.with_claims(c for c in printed.claims if not only or c.id in only)
     tell("tables", 0.0)

@@ -6,7 +6,9 @@ The counts often leave few. With these numbers fixed, a second may do where the 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -51,15 +53,31 @@ def solve(model: OrderModel, also: Callable[[OrderModel], None] = _nothing) -> t
     while waiting and spent < most:
         asked, waiting = waiting, []
         for case in asked:
-            case.settings = replace(settings, seconds=min(moment, most - spent))
-            answer = case.solve() if spent < most else Answer("unknown")
-            spent += answer.seconds
-            if answer.status == "feasible":
-                return case, replace(answer, seconds=spent)
-            if answer.status == "unknown":
-                waiting.append(case)
+            case.settings = replace(settings, seconds=min(moment, most))
+        with closing(_answers(asked, settings.threads)) as answers:
+            for case, answer in zip(asked, answers, strict=True):
+                spent += answer.seconds
+                if answer.status == "feasible":
+                    return case, replace(answer, seconds=spent)
+                if answer.status == "unknown":
+                    waiting.append(case)
+                if spent >= most:
+                    return model, Answer("unknown", None, spent)
         moment *= STEP
     return model, Answer("unknown" if waiting else "infeasible", None, spent)
+
+
+def _answers(models: Sequence[OrderModel], threads: int) -> Generator[Answer]:
+    """Solve models side by side; yield the answers in their order."""
+    if threads == 1:
+        yield from (model.solve() for model in models)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        answers = [pool.submit(model.solve) for model in models]
+        try:
+            yield from (answer.result() for answer in answers)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def cases(model: Slots) -> list[Instance]:

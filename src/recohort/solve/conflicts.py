@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import pandas as pd
 from scipy import stats
@@ -32,8 +32,8 @@ from recohort.solve.witness import cohort_of
 __all__ = ["attainable", "audit_again", "audit_part"]
 
 PATIENCE = 40
-"""So many times the limit of one question is given, all cases together, to one on which it depends whether
-all repairs are known."""
+"""A question on which it depends whether all repairs are known is given so many times the limit."""
+PATIENCE_OF_GUESSES = 1
 PATIENCE_AGAIN = 5
 """And under other conventions."""
 MOST_QUESTIONS = 30
@@ -62,8 +62,7 @@ def audit_part(
     explorer = oracle.explorer(part, settings, _known(part, cohorts))
     explorer.explore(_easier(part))
     explorer.minimise()
-    patient = dataclasses.replace(settings, patience=PATIENCE)
-    explorer.decide(lambda kept: oracle.prove(part, kept, patient))
+    explorer.decide(_patient(part, settings, PATIENCE), _patient(part, settings, PATIENCE_OF_GUESSES))
     sizes = tuple(map(part.patients, part.statements))
     found = dataclasses.replace(finding(part.name, part.statements, explorer), sizes=sizes)
     if not changes:
@@ -114,9 +113,16 @@ def audit_again(
         amended = {like.statements[k].ids for k in repair}
         explorer.ask(frozenset(k for ids, k in place.items() if ids not in amended))
     explorer.explore(_easier(part))
-    patient = dataclasses.replace(settings, patience=PATIENCE_AGAIN)
-    explorer.decide(lambda kept: oracle.prove(part, kept, patient), all_repairs=False)
+    explorer.decide(_patient(part, settings, PATIENCE_AGAIN), all_repairs=False)
     return finding(part.name, part.statements, explorer)
+
+
+def _patient(
+    part: Part, settings: Settings, patience: float
+) -> Callable[[frozenset[int]], Verdict[pd.DataFrame]]:
+    """Return an oracle that asks case by case."""
+    patient = dataclasses.replace(settings, patience=patience)
+    return lambda kept: oracle.prove(part, kept, patient)
 
 
 def _known(part: Part, cohorts: Iterable[pd.DataFrame]) -> Iterator[Verdict[pd.DataFrame]]:

@@ -174,7 +174,9 @@ class Settings:
     ----------
     seconds : float
         Limit in the solver's deterministic time, so that a call ends the same way on every machine.
-    workers, seed : int
+    threads : int
+        So many cases are asked side by side; what is found does not depend on it.
+    seed : int
     inner_counts_outer : bool
         Whether an outer event is an inner one too (a death is an event of relapse-free survival);
         if not, it censors the inner endpoint.
@@ -186,7 +188,7 @@ class Settings:
     """
 
     seconds: float = 60.0
-    workers: int = 1
+    threads: int = 1
     seed: int = 1
     inner_counts_outer: bool = True
     one_contact: bool = True

@@ -136,7 +136,6 @@ class OrderModel(Slots):
     def solve(self) -> Answer:
         """Solve, and solve again without any ladder that slipped through rounded bounds."""
         solver = prover()
-        solver.parameters.num_workers = self.settings.workers
         solver.parameters.random_seed = self.settings.seed
         solver.parameters.linearization_level = 0  # a relaxation of ladders says nothing and costs much
         spent = 0.0
