@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ortools.sat.python import cp_model
 
 from recohort import cli, paths, terminal
 from recohort.conditions import Population
 from recohort.ledger import Convention, Ledger
-from recohort.solve import bounds
+from recohort.solve import bounds, order_bounds
 from recohort.solve.demands import build
 from recohort.solve.order_bounds import Contradiction
 from recohort.solve.quantities import Quantity, asked
@@ -233,3 +234,47 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = json.loads(capsys.readouterr().out)["bounds"]
     assert code == 0
     assert row["low"] <= row["low_inner"] <= row["high_inner"] <= row["high"]
+
+
+class _Liar(cp_model.CpSolver):
+    """A solver that ends at the best it finds, or says that there is nothing, and is off by some."""
+
+    off = 0
+
+    @property
+    def objective_value(self) -> float:
+        return super().objective_value + self.off
+
+    best_objective_bound = objective_value
+
+
+@pytest.mark.parametrize("off", [-3, -1, 1, 3])
+def test_a_finder_that_is_wrong_about_the_end_proves_nothing(
+    off: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Oracle: the bounds without it. Ends guessed too near are followed; those too far hold."""
+    claims = [_rate(27, "os"), _rate(50, "os", {"arm": "a"}), {"count": "2", "where": {"arm": "a"}}]
+    right = bounds.run(_ledger(claims, 5), jobs=1)
+    monkeypatch.setattr(_Liar, "off", off)
+    monkeypatch.setattr(order_bounds, "finder", _Liar)
+    asked_of_liar = bounds.run(_ledger(claims, 5), jobs=1)
+    for row, true in zip(asked_of_liar, right, strict=True):
+        assert row.low <= true.low + 1e-8
+        assert row.high >= true.high - 1e-8
+        if off < 0:
+            assert (row.low, row.high) == pytest.approx((true.low, true.high))
+
+
+def test_a_finder_that_calls_everything_impossible_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = [_rate(27, "os"), _rate(50, "os", {"arm": "a"}), {"count": "2", "where": {"arm": "a"}}]
+    run = order_bounds.run
+
+    def no(solver: cp_model.CpSolver, model: cp_model.CpModel) -> Any:
+        run(solver, model)
+        return cp_model.INFEASIBLE
+
+    right = bounds.run(_ledger(claims, 5), jobs=1)
+    monkeypatch.setattr(order_bounds, "run", no)
+    for row, true in zip(bounds.run(_ledger(claims, 5), jobs=1), right, strict=True):
+        assert row.low <= true.low + 1e-8
+        assert row.high >= true.high - 1e-8

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 import pytest
 
 from recohort import cohort, paths
 from recohort import ledger as ledgers
+from recohort.check import check
 from recohort.solve import bounds
 from recohort.solve.demands import build
 from recohort.solve.quantities import asked, values
@@ -30,6 +32,27 @@ def test_committed_bounds_hold_the_cohort(committed: list[bounds.Bounds]) -> Non
     for row, quantity in zip(committed, asked(build(ledger)), strict=True):
         (here,) = values(quantity, patients, ledger)
         assert math.isnan(here) or row.low - 1e-8 <= here <= row.high + 1e-8, row.name
+
+
+def test_committed_bounds_hold_patients_made_by_hand(committed: list[bounds.Bounds]) -> None:
+    """Of the 12 exposed responders five leave, one of seven relapses, and one of two at the median.
+
+    6/7 x 1/2 prints as 43%. A solver with presolve said that three at least are at risk at half a year.
+    """
+    ledger = ledgers.load(paths.LEDGER)
+    exposed = [c for c in ledger.claims if c.id.startswith("supp2.ino.rfs.exposed.")]
+    time = [1.0, 1.1, 1.2, 1.3, 1.4, 2.0, 3.0, 3.1, 3.2, 3.3, 17.2, 30.0]
+    event = [0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0]
+    patients = pd.DataFrame({"rfs_months": time, "rfs_event": event, "os_months": time, "os_event": event})
+    patients = patients.assign(response="responder", prior_ino=1)
+    rows = check(patients, ledger.with_claims(exposed))
+    assert {row.verdict for row in rows} == {"reproduced"}
+    mine = {q.name: q for q in asked(build(ledger)) if str(q.population) == "prior_ino 1, response responder"}
+    bounded = [row for row in committed if row.name in mine and row.endpoint == "rfs"]
+    assert len(bounded) > 5
+    for row in bounded:
+        (here,) = values(mine[row.name], patients, ledger)
+        assert row.low - 1e-8 <= here <= row.high + 1e-8, row.name
 
 
 def test_committed_bounds_come_out_again(committed: list[bounds.Bounds]) -> None:

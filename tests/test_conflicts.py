@@ -24,9 +24,11 @@ from recohort.ledger import Ledger
 from recohort.solve import attribute_model, oracle
 from recohort.solve.annealed import patients_for
 from recohort.solve.audit import Audit, audit
+from recohort.solve.cases import cases
 from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
 from recohort.solve.conflicts import attainable
 from recohort.solve.instance import Settings
+from recohort.solve.order_demands import OrderModel
 from recohort.solve.parts import Part, parts_of
 from recohort.solve.printed_units import units_off
 from recohort.solve.statements import Change, as_printed
@@ -554,27 +556,50 @@ def test_every_conflict_of_up_to_four_has_a_proof_in_words() -> None:
     assert all(c["proof"] for c in conflicts if len(c["claims"]) <= 4)
 
 
-@pytest.mark.parametrize(
-    ("number", "conflict"),
-    [
+def _on_orders(*, minimal: bool) -> list[Any]:
+    return [
         pytest.param(number, conflict["claims"], id=f"{number}-{place}")
         for number in (1, 2)
         for place, conflict in enumerate(COMMITTED["parts"][number]["conflicts"])
-    ],
-)
+        if conflict["minimal"] == minimal
+    ]
+
+
+def _kept(part: Part, conflict: list[list[str]]) -> frozenset[int]:
+    ids = {name for names in conflict for name in names}
+    kept = frozenset(k for k, statement in enumerate(part.statements) if statement.ids <= ids)
+    assert len(kept) == len(conflict)
+    return kept
+
+
+@pytest.mark.parametrize(("number", "conflict"), _on_orders(minimal=True))
 def test_nobody_meets_a_conflict_and_somebody_all_but_one_statement(
     number: int, conflict: list[list[str]]
 ) -> None:
     """Two witnesses: the solver proves it; annealing finds nobody, and somebody for any smaller set."""
     part = _part(number)
-    ids = {name for names in conflict for name in names}
-    kept = frozenset(k for k, statement in enumerate(part.statements) if statement.ids <= ids)
-    assert len(kept) == len(conflict)
+    kept = _kept(part, conflict)
     explorer = oracle.explorer(part, Settings(seconds=20))
     assert {explorer.look(kept - {k}).status for k in kept} == {"feasible"}
     assert patients_for(part, kept, Settings(seed=2)) is None
     if len(kept) > 3:  # those of up to three are audited anew above
         assert oracle.prove(part, kept, Settings(seconds=20)).status == "infeasible"
+
+
+@pytest.mark.parametrize(("number", "conflict"), _on_orders(minimal=False))
+def test_nobody_meets_some_cases_of_a_conflict_that_took_them_all(
+    number: int, conflict: list[list[str]]
+) -> None:
+    """All cases take minutes: of every seventh, most are proven anew in a moment, and none has patients."""
+    part = _part(number)
+    kept = _kept(part, conflict)
+    whole = part.model(kept, Settings(seconds=3))
+    answers = [
+        OrderModel(case, whole.settings).solve().status for case in itertools.islice(cases(whole), 0, None, 7)
+    ]
+    assert "feasible" not in answers
+    assert answers.count("infeasible") > len(answers) / 2
+    assert patients_for(part, kept, Settings(seed=2)) is None
 
 
 @pytest.mark.parametrize("seed", range(12))

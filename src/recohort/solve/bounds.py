@@ -103,10 +103,10 @@ class _Group:
             reached = self.found if step.name != "with P" else self.inner
             if alone and any(abs(v - best) < SAME for v in reached[quantity]):
                 continue
-            if hopeless and step.name != "with P":  # each model but that holds more than the one before
+            if hopeless and step.name == "rates":  # all of the endpoint's claims are among these
                 continue
             end: Extreme = extreme(step, quantity, sense, best)
-            hopeless = not end.solved
+            hopeless = step.name == "endpoint" and not end.solved
             if sense * end.bound < sense * best - SAME:
                 best, source = end.bound, step.name
             if alone and end.patients is not None and step.whole:

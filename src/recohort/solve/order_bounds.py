@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,7 @@ from recohort.solve.cpsat import finder, run
 from recohort.solve.instance import Count, Instance, Settings, landmark_tick
 from recohort.solve.ladders import SCALE
 from recohort.solve.order_demands import OrderModel
-from recohort.solve.orders import Expr, Trace, total
+from recohort.solve.orders import Answer, Expr, Trace, total
 from recohort.solve.problem import Curve, Problem, SizeTarget, Test, UnsupportedClaim, curves_of
 from recohort.solve.quantities import Quantity
 from recohort.solve.witness import cohort_of
@@ -37,8 +36,8 @@ ROOM = 1e-9
 """Survival is bounded through rounded logarithms; its bounds are this much wider."""
 PATIENCE = 5
 """So many times the limit of a guess is given to its proof, all cases together."""
-FOLLOWED = 2
-"""A guess that was wrong is followed for so many proofs' time."""
+FOLLOWED = 10
+"""And guesses that were wrong are followed for so many times the limit."""
 FEW = 14
 """P values take part for at most so many patients: with more, nothing is proven in the time there is."""
 
@@ -154,41 +153,35 @@ def extreme(relaxation: Relaxation, quantity: Quantity, sense: int, known: float
         If the claims in it are proven to have no solution.
     """
     question = _Question(relaxation, quantity, sense)
-    nothing = sense * math.inf
     try:
-        model = question.model()
+        guess = question.guess()
     except UnsupportedClaim:
-        return Extreme(nothing)
-    model.model.maximize(question.objective(model))
-    solver = finder()
-    solver.parameters.linearization_level = 0
-    solver.parameters.max_deterministic_time = relaxation.seconds
-    status = run(solver, model.model)
-    if status == cp_model.INFEASIBLE:
-        _, answer = cases.solve(question.model())
-        if answer.status == "infeasible":
-            demands = relaxation.instance.demands
-            raise Contradiction(tuple(dict.fromkeys(c for d in demands for c in d.claims)))
-        return Extreme(nothing)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return Extreme(nothing)
-    patients = question.accepted(model, model.trace(solver))
-    end, farthest, spent = round(solver.objective_value), round(solver.best_objective_bound), 0.0
-    while sense * question.bound(end) < sense * known or math.isnan(known):
-        case, answer = cases.solve(question.model(), partial(question.add_beyond, end=end))
+        guess = None
+    if guess is None:
+        return Extreme(sense * math.inf)
+    end, spent = guess.end, 0.0
+    while math.isnan(known) or sense * question.bound(end) < sense * known:
+        case, answer = question.beyond(end)
         spent += answer.seconds
         if answer.status == "infeasible":
-            return Extreme(question.bound(end), patients, True)
-        if (
-            answer.value is not None and spent < FOLLOWED * PATIENCE * relaxation.seconds
-        ):  # where the finder was wrong
-            end = answer.value
-            patients = question.accepted(case, answer.trace) if answer.trace is not None else patients
-        elif end < farthest:
-            end = farthest
+            return Extreme(question.bound(end), guess.patients, True)
+        if answer.trace is not None and answer.value is not None and spent < FOLLOWED * relaxation.seconds:
+            end = answer.value  # the guess was wrong
+            guess = replace(guess, patients=question.accepted(case, answer.trace))
+        elif end < guess.farthest:
+            end = guess.farthest
         else:
             break
-    return Extreme(nothing, patients, True)
+    return Extreme(sense * math.inf, guess.patients, True)
+
+
+@dataclass(frozen=True)
+class _Guess:
+    """Where an end may be, and how far at most, with patients who may be there."""
+
+    end: int
+    farthest: int
+    patients: pd.DataFrame | None
 
 
 class _Question:
@@ -208,11 +201,41 @@ class _Question:
         """Return what is to be as large as can be, in whole numbers."""
         return self.sense * _objective(model, self.quantity, self.tick)
 
-    def add_beyond(self, model: OrderModel, end: int) -> None:
-        """Ask a model for more than an end of the objective."""
-        objective = self.objective(model)
-        model.model.add(objective > end)
-        model.model.maximize(objective)
+    def guess(self) -> _Guess | None:
+        """Guess where the end is.
+
+        Raises
+        ------
+        Contradiction
+            If the claims are proven to have no solution.
+        """
+        model, solver = self.model(), finder()
+        model.model.maximize(self.objective(model))
+        solver.parameters.linearization_level = 0
+        solver.parameters.max_deterministic_time = self.settings.seconds
+        status = run(solver, model.model)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            patients = self.accepted(model, model.trace(solver))
+            return _Guess(round(solver.objective_value), round(solver.best_objective_bound), patients)
+        if status != cp_model.INFEASIBLE:
+            return None
+        case, answer = self.beyond(None)
+        if answer.status == "infeasible":
+            raise Contradiction(tuple(dict.fromkeys(c for d in self.instance.demands for c in d.claims)))
+        if answer.trace is None or answer.value is None:
+            return None
+        return _Guess(answer.value, answer.value, self.accepted(case, answer.trace))
+
+    def beyond(self, end: int | None) -> tuple[OrderModel, Answer]:
+        """Ask whether anything lies beyond an end of the objective, or whether there is anything at all."""
+
+        def add(case: OrderModel) -> None:
+            objective = self.objective(case)
+            if end is not None:
+                case.model.add(objective > end)
+            case.model.maximize(objective)
+
+        return cases.solve(self.model(), add)
 
     def bound(self, end: int) -> float:
         """Turn an end of the objective into one of the quantity."""
