@@ -31,8 +31,9 @@ from recohort.solve.witness import cohort_of
 
 __all__ = ["attainable", "audit_again", "audit_part"]
 
-PATIENCE = 40
-"""A question on which it depends whether all repairs are known is given so many times the limit."""
+LONGER, PATIENCE = 4, 10
+"""A question on which it depends whether all repairs are known is given so many times the limit, and its
+cases together so many times that."""
 PATIENCE_OF_GUESSES = 1
 PATIENCE_AGAIN = 5
 """And under other conventions."""
@@ -62,7 +63,8 @@ def audit_part(
     explorer = oracle.explorer(part, settings, _known(part, cohorts))
     explorer.explore(_easier(part))
     explorer.minimise()
-    explorer.decide(_patient(part, settings, PATIENCE), _patient(part, settings, PATIENCE_OF_GUESSES))
+    longer = dataclasses.replace(settings, seconds=LONGER * settings.seconds)
+    explorer.decide(_patient(part, longer, PATIENCE), _patient(part, settings, PATIENCE_OF_GUESSES))
     sizes = tuple(map(part.patients, part.statements))
     found = dataclasses.replace(finding(part.name, part.statements, explorer), sizes=sizes)
     if not changes:
