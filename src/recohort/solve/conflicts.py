@@ -35,7 +35,7 @@ LONGER, PATIENCE = 4, 10
 """A question on which it depends whether all repairs are known is given so many times the limit, and its
 cases together so many times that."""
 PATIENCE_OF_GUESSES = 1
-PATIENCE_AGAIN = 5
+PATIENCE_AGAIN = 2
 """And under other conventions."""
 MOST_QUESTIONS = 30
 """So many are asked of a part under other conventions; what is then open is called not known."""
