@@ -214,8 +214,7 @@ class Explorer(Generic[E]):
             if verdict.status == "unknown":
                 verdict = prove(kept)
             if verdict.status == "infeasible" and self._known(kept) is None:
-                found.conflicts[kept] = verdict.evidence
-                found.unminimised.add(kept)
+                self._note(kept, verdict.evidence)
             if verdict.status == "feasible":
                 self.witnesses.append(verdict)
             if verdict.status != "unknown":
@@ -267,10 +266,7 @@ class Explorer(Generic[E]):
             if verdict.status == "unknown":
                 break
             if verdict.status == "infeasible":
-                self._forget([known for known in self.findings.conflicts if guess < known])
-                self.findings.conflicts[guess] = verdict.evidence
-                if any(self._missing(guess - {k}) for k in guess):
-                    self.findings.unminimised.add(guess)
+                self._note(guess, verdict.evidence)
                 return verdict
             self.witnesses.append(verdict)
         return unknown
@@ -278,6 +274,13 @@ class Explorer(Generic[E]):
     def _missing(self, some: Iterable[int]) -> bool:
         """Whether the search finds no witness, or there is none."""
         return self.look(frozenset(some)).status != "feasible"
+
+    def _note(self, conflict: Set, proof: E | None) -> None:
+        """Put a conflict on record: it is minimal if the search finds witnesses without any one statement."""
+        self._forget([known for known in self.findings.conflicts if conflict < known])
+        self.findings.conflicts[conflict] = proof
+        if any(self._missing(conflict - {k}) for k in conflict):
+            self.findings.unminimised.add(conflict)
 
     def _forget(self, conflicts: Iterable[Set]) -> None:
         """Drop conflicts that hold a smaller one."""
