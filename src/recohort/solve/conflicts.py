@@ -34,9 +34,8 @@ __all__ = ["attainable", "audit_again", "audit_part"]
 LONGER, PATIENCE = 4, 10
 """A question on which it depends whether all repairs are known is given so many times the limit, and its
 cases together so many times that."""
-PATIENCE_OF_GUESSES = 1
-PATIENCE_AGAIN = 2
-"""And under other conventions."""
+LITTLE = 1
+"""For guesses, and under other conventions, the cases together are given no more than one question."""
 MOST_QUESTIONS = 30
 """So many are asked of a part under other conventions; what is then open is called not known."""
 APART = 1e-4
@@ -64,7 +63,7 @@ def audit_part(
     explorer.explore(_easier(part))
     explorer.minimise()
     longer = dataclasses.replace(settings, seconds=LONGER * settings.seconds)
-    explorer.decide(_patient(part, longer, PATIENCE), _patient(part, settings, PATIENCE_OF_GUESSES))
+    explorer.decide(_patient(part, longer, PATIENCE), _patient(part, settings, LITTLE))
     sizes = tuple(map(part.patients, part.statements))
     found = dataclasses.replace(finding(part.name, part.statements, explorer), sizes=sizes)
     if not changes:
@@ -115,7 +114,7 @@ def audit_again(
         amended = {like.statements[k].ids for k in repair}
         explorer.ask(frozenset(k for ids, k in place.items() if ids not in amended))
     explorer.explore(_easier(part))
-    explorer.decide(_patient(part, settings, PATIENCE_AGAIN), all_repairs=False)
+    explorer.decide(_patient(part, settings, LITTLE), all_repairs=False)
     return finding(part.name, part.statements, explorer)
 
 
