@@ -17,7 +17,7 @@ from recohort.cohort import members
 from recohort.describe import describe
 from recohort.estimators import kaplan_meier
 from recohort.ledger import Ledger
-from recohort.solve import bounds, order_bounds, parts
+from recohort.solve import bounds, cases, order_bounds, parts
 from recohort.solve.audit import audit
 from recohort.solve.clashes import clash
 from recohort.solve.demands import build
@@ -38,9 +38,9 @@ def impose(monkeypatch: pytest.MonkeyPatch) -> Impose:
     """Leave the order model no order but that of some patients; bounds are not helped by finding them."""
 
     def use(patients: pd.DataFrame) -> None:
-        for module in (parts, order_bounds):
+        for module in (parts, order_bounds, cases):
             monkeypatch.setattr(module, "OrderModel", imposing(patients))
-        monkeypatch.setattr(order_bounds, "_accepted", lambda _model, _solver: None)
+        monkeypatch.setattr(order_bounds, "cohort_of", lambda _model, _trace: None)
 
     return use
 
