@@ -236,8 +236,13 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert row["low"] <= row["low_inner"] <= row["high_inner"] <= row["high"]
 
 
+def _two_curves() -> Ledger:
+    claims = [_rate(27, "os"), _rate(50, "os", {"arm": "a"}), {"count": "2", "where": {"arm": "a"}}]
+    return _ledger(claims, 5)
+
+
 class _Liar(cp_model.CpSolver):
-    """A solver that ends at the best it finds, or says that there is nothing, and is off by some."""
+    """A solver that is sure of an end, and off by some."""
 
     off = 0
 
@@ -253,11 +258,10 @@ def test_a_finder_that_is_wrong_about_the_end_proves_nothing(
     off: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Oracle: the bounds without it. Ends guessed too near are followed; those too far hold."""
-    claims = [_rate(27, "os"), _rate(50, "os", {"arm": "a"}), {"count": "2", "where": {"arm": "a"}}]
-    right = bounds.run(_ledger(claims, 5), jobs=1)
+    right = bounds.run(_two_curves(), jobs=1)
     monkeypatch.setattr(_Liar, "off", off)
     monkeypatch.setattr(order_bounds, "finder", _Liar)
-    asked_of_liar = bounds.run(_ledger(claims, 5), jobs=1)
+    asked_of_liar = bounds.run(_two_curves(), jobs=1)
     for row, true in zip(asked_of_liar, right, strict=True):
         assert row.low <= true.low + 1e-8
         assert row.high >= true.high - 1e-8
@@ -266,15 +270,14 @@ def test_a_finder_that_is_wrong_about_the_end_proves_nothing(
 
 
 def test_a_finder_that_calls_everything_impossible_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    claims = [_rate(27, "os"), _rate(50, "os", {"arm": "a"}), {"count": "2", "where": {"arm": "a"}}]
     run = order_bounds.run
 
     def no(solver: cp_model.CpSolver, model: cp_model.CpModel) -> Any:
         run(solver, model)
         return cp_model.INFEASIBLE
 
-    right = bounds.run(_ledger(claims, 5), jobs=1)
+    right = bounds.run(_two_curves(), jobs=1)
     monkeypatch.setattr(order_bounds, "run", no)
-    for row, true in zip(bounds.run(_ledger(claims, 5), jobs=1), right, strict=True):
+    for row, true in zip(bounds.run(_two_curves(), jobs=1), right, strict=True):
         assert row.low <= true.low + 1e-8
         assert row.high >= true.high - 1e-8

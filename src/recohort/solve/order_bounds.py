@@ -133,7 +133,7 @@ def relaxations(
             yield Relaxation("with P", instance, False, 1.0 * effort)
 
 
-def extreme(relaxation: Relaxation, quantity: Quantity, sense: int, known: float = math.nan) -> Extreme:
+def extreme(relaxation: Relaxation, quantity: Quantity, sense: int, known: float) -> Extreme:
     """Minimise (sense -1) or maximise (1) a quantity under a relaxation.
 
     A solver with presolve soon says where the end may be, which proves nothing. One without is then
@@ -144,8 +144,8 @@ def extreme(relaxation: Relaxation, quantity: Quantity, sense: int, known: float
     relaxation : Relaxation
     quantity : Quantity
     sense : int
-    known : float, optional
-        A bound from elsewhere; one that is no better is not proven.
+    known : float
+        A bound from elsewhere, infinite if there is none; one that is no better is not proven.
 
     Raises
     ------
@@ -160,7 +160,7 @@ def extreme(relaxation: Relaxation, quantity: Quantity, sense: int, known: float
     if guess is None:
         return Extreme(sense * math.inf)
     end, spent = guess.end, 0.0
-    while math.isnan(known) or sense * question.bound(end) < sense * known:
+    while sense * question.bound(end) < sense * known:
         case, answer = question.beyond(end)
         spent += answer.seconds
         if answer.status == "infeasible":
