@@ -106,6 +106,16 @@ def test_without_time_or_with_too_many_cases_nothing_is_proven(monkeypatch: pyte
     assert cases.solve(_whole(part))[1].status == "unknown"
 
 
+@pytest.mark.parametrize(("spare", "status"), [(0, "infeasible"), (-1, "unknown")])
+def test_time_may_end_with_the_last_case(monkeypatch: pytest.MonkeyPatch, spare: int, status: str) -> None:
+    """Each case takes a second: just enough for all, or for all but one."""
+    part = _halves("50%")
+    model = part.model(range(len(part.statements)), PATIENT)
+    model.settings = Settings(seconds=1, patience=len(cases.cases(model)) + spare)
+    monkeypatch.setattr(OrderModel, "solve", lambda _: Answer("infeasible", None, 1.0))
+    assert cases.solve(model)[1].status == status
+
+
 def test_a_hard_case_is_given_more_time_once_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[int, list[float]] = {}
     solve = OrderModel.solve

@@ -55,14 +55,15 @@ def solve(model: OrderModel, also: Callable[[OrderModel], None] = _nothing) -> t
         for case in asked:
             case.settings = replace(settings, seconds=min(moment, most))
         with closing(_answers(asked, settings.threads)) as answers:
-            for case, answer in zip(asked, answers, strict=True):
+            for done, (case, answer) in enumerate(zip(asked, answers, strict=True), start=1):
                 spent += answer.seconds
                 if answer.status == "feasible":
                     return case, replace(answer, seconds=spent)
                 if answer.status == "unknown":
                     waiting.append(case)
                 if spent >= most:
-                    return model, Answer("unknown", None, spent)
+                    waiting += asked[done:]
+                    break
         moment *= STEP
     return model, Answer("unknown" if waiting else "infeasible", None, spent)
 

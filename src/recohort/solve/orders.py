@@ -131,6 +131,7 @@ class Slots:
         problem = instance.problem
         self.landmarks = sorted({landmark_tick(problem, c) for c in instance.curves if c.population.at_risk})
         self.steps = _steps(self.endpoints, settings.inner_counts_outer, self.blind)
+        self._at_risk: dict[Curve, list[Var]] = {}
         self._rungs: dict[Curve, list[Var]] = {}
         self._took: dict[Curve, list[list[Var]]] = {}
         self._early: dict[tuple[Curve, int], list[Var]] = {}
@@ -245,6 +246,10 @@ class Slots:
                     self.model.add_implication(here, ~self.by[k][borders[era - 1]])
                 if era < len(borders) and self.steps[step].well:
                     self.model.add_implication(here, self.by[k][borders[era]])
+        for endpoint in self.endpoints[int(self.blind) :]:
+            for curve, most in self._limits(endpoint):
+                events = [self.events_in(curve, k) for k in range(self.n_slots)]
+                self.model.add(total(events) <= most)
 
     @property
     def _eras(self) -> range:
@@ -341,8 +346,20 @@ class Slots:
             (key, v) for key, v in self.event[k].items() if self.member[curve][key[1]] and key[2] >= first
         ]
 
-    def at_risk(self, curve: Curve, k: int) -> Expr:
+    def at_risk(self, curve: Curve, k: int) -> Var:
         """Members at risk just before slot k, once past the curve's landmark."""
+        if curve not in self._at_risk:
+            row = [self.model.new_int_var(0, self.most_members(curve), "") for _ in range(self.n_slots)]
+            for slot, number in enumerate(row):
+                self.model.add(number == self._followed(curve, slot))
+            for slot, (now, then) in enumerate(itertools.pairwise(row)):
+                # follows from its members, but told of the whole curve the solver is twice as fast
+                self.model.add(then <= now - self.events_in(curve, slot))
+            self._at_risk[curve] = row
+        return self._at_risk[curve][k]
+
+    def _followed(self, curve: Curve, k: int) -> Expr:
+        """Members at risk just before slot k, class by class."""
         mine = [c for c, yes in enumerate(self.member[curve]) if yes]
         numbers = [self.well[k][c] for c in mine]
         if self.endpoint(curve) != self.endpoints[0]:
