@@ -136,11 +136,7 @@ def _listed(statements: Iterable[Sequence[str]], ledger: Ledger) -> Html:
 def _conflict(conflict: Json, ledger: Ledger) -> Html:
     n = len(conflict["claims"])
     solver = f"A solver proves that no patients meet {'it' if n == 1 else f'these {n} together'}."
-    doubt = (
-        ""
-        if conflict["minimal"]
-        else " Perhaps fewer of them suffice (not proven). To ask again takes minutes."
-    )
+    doubt = "" if conflict["minimal"] else " Perhaps fewer of them suffice (not proven)."
     moves = [f"Smallest change: {_change(change, ledger)}." for change in conflict["changes"]]
     return element(
         "li",

@@ -24,7 +24,7 @@ __all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets", "smallest"
 E = TypeVar("E")
 Set = frozenset[int]
 
-GUESSES = 12
+GUESSES = 20
 """So many guesses of a conflict may be wrong; each shows patients, and the next is a better one."""
 
 
@@ -201,7 +201,8 @@ class Explorer(Generic[E]):
         prove : callable
             Whether statements can hold together, by an oracle with more patience.
         prove_guess : callable, optional
-            The same for guesses of a conflict, which are asked first, and many.
+            The same with less patience, for guesses of a conflict: they come first and most are wrong, but
+            each wrong one makes the next better.
         all_repairs : bool
             If not, one smallest repair is enough.
         """
@@ -211,6 +212,8 @@ class Explorer(Generic[E]):
             asked.add(hit)
             kept = self._needed(self.everything - hit)
             verdict = self.guess(kept, prove_guess or prove)
+            if verdict.status == "unknown" and prove_guess:
+                verdict = self.guess(kept, prove)
             if verdict.status == "unknown":
                 verdict = prove(kept)
             if verdict.status == "infeasible" and self._known(kept) is None:
@@ -262,6 +265,8 @@ class Explorer(Generic[E]):
             if not self._missing(core):
                 break
             guess = frozenset(smallest(sorted(core), self._missing))
+            for k in sorted(guess):  # the search may find patients for more statements and none for fewer
+                guess -= {k} if self._missing(guess - {k}) else frozenset()
             verdict = (prove or self.ask)(guess)
             if verdict.status == "unknown":
                 break

@@ -107,7 +107,7 @@ def audit_again(
     before = [
         [like.statements[k].ids for k in conflict]
         for conflict, minimal in zip(like.conflicts, like.minimal, strict=True)
-        if minimal  # what took every case to prove would take it again
+        if minimal  # a larger one would take too long
     ]
     explorer.suppose(frozenset(place[ids] for ids in some) for some in before if place.keys() >= set(some))
     for repair in like.repairs:
