@@ -140,6 +140,7 @@ class Slots:
         self.n_slots = self._most_events()
         self._place_marks()
         self._slots()
+        self._limit_events()
         self._follow()
 
     @cached_property
@@ -246,6 +247,9 @@ class Slots:
                     self.model.add_implication(here, ~self.by[k][borders[era - 1]])
                 if era < len(borders) and self.steps[step].well:
                     self.model.add_implication(here, self.by[k][borders[era]])
+
+    def _limit_events(self) -> None:
+        """Say how many events a curve has at most: no query says it so plainly."""
         for endpoint in self.endpoints[int(self.blind) :]:
             for curve, most in self._limits(endpoint):
                 events = [self.events_in(curve, k) for k in range(self.n_slots)]
