@@ -187,33 +187,20 @@ class Explorer(Generic[E]):
                 found.unminimised |= {now} if doubtful else frozenset()
         found.open = {hit for hit in found.open if all(hit & conflict for conflict in found.conflicts)}
 
-    def decide(
-        self,
-        prove: Callable[[Set], Verdict[E]],
-        prove_guess: Callable[[Set], Verdict[E]] | None = None,
-        *,
-        all_repairs: bool = True,
-    ) -> None:
+    def decide(self, prove: Callable[[Set], Verdict[E]]) -> None:
         """Ask with more patience about sets of which it is open whether they are repairs.
 
         Parameters
         ----------
         prove : callable
             Whether statements can hold together, by an oracle with more patience.
-        prove_guess : callable, optional
-            The same with less patience, for guesses of a conflict: they come first and most are wrong, but
-            each wrong one makes the next better.
-        all_repairs : bool
-            If not, one smallest repair is enough.
         """
         found, asked = self.findings, set[Set]()
-        while (waiting := found.open - asked) and (all_repairs or not found.repairs):
+        while waiting := found.open - asked:
             hit = min(waiting, key=sorted)
             asked.add(hit)
             kept = self._needed(self.everything - hit)
-            verdict = self.guess(kept, prove_guess or prove)
-            if verdict.status == "unknown" and prove_guess:
-                verdict = self.guess(kept, prove)
+            verdict = self.guess(kept, prove)
             if verdict.status == "unknown":
                 verdict = prove(kept)
             if verdict.status == "infeasible" and self._known(kept) is None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import pandas as pd
 from scipy import stats
@@ -34,8 +34,6 @@ __all__ = ["attainable", "audit_again", "audit_part"]
 LONGER, PATIENCE = 4, 10
 """A question on which it depends whether all repairs are known is given so many times the limit, and its
 cases together so many times that."""
-LITTLE = 1
-"""For guesses, and under other conventions, the cases together are given no more than one question."""
 MOST_QUESTIONS = 30
 """So many are asked of a part under other conventions; what is then open is called not known."""
 APART = 1e-4
@@ -62,8 +60,8 @@ def audit_part(
     explorer = oracle.explorer(part, settings, _known(part, cohorts))
     explorer.explore(_easier(part))
     explorer.minimise()
-    longer = dataclasses.replace(settings, seconds=LONGER * settings.seconds)
-    explorer.decide(_patient(part, longer, PATIENCE), _patient(part, settings, LITTLE))
+    longer = dataclasses.replace(settings, seconds=LONGER * settings.seconds, patience=PATIENCE)
+    explorer.decide(lambda kept: oracle.prove(part, kept, longer))
     sizes = tuple(map(part.patients, part.statements))
     found = dataclasses.replace(finding(part.name, part.statements, explorer), sizes=sizes)
     if not changes:
@@ -114,16 +112,7 @@ def audit_again(
         amended = {like.statements[k].ids for k in repair}
         explorer.ask(frozenset(k for ids, k in place.items() if ids not in amended))
     explorer.explore(_easier(part))
-    explorer.decide(_patient(part, settings, LITTLE), all_repairs=False)
     return finding(part.name, part.statements, explorer)
-
-
-def _patient(
-    part: Part, settings: Settings, patience: float
-) -> Callable[[frozenset[int]], Verdict[pd.DataFrame]]:
-    """Return an oracle that asks case by case."""
-    patient = dataclasses.replace(settings, patience=patience)
-    return lambda kept: oracle.prove(part, kept, patient)
 
 
 def _known(part: Part, cohorts: Iterable[pd.DataFrame]) -> Iterator[Verdict[pd.DataFrame]]:

@@ -25,6 +25,8 @@ HASTY = 0.01
 """Share of the time limit before patients are searched for."""
 QUICK = 0.15
 """And for questions on which no proof rests."""
+PATIENCE = 1
+"""Where one does, the cases of a question are asked, and together given no more than the question."""
 
 
 def explorer(
@@ -46,12 +48,13 @@ def explorer(
     most : int, optional
         So many questions are asked.
     """
+    patient = dataclasses.replace(settings, patience=PATIENCE)
 
     def limited(share: float) -> Settings:
         return dataclasses.replace(settings, seconds=settings.seconds * share)
 
     def ask(kept: frozenset[int], quick: bool) -> Verdict[pd.DataFrame]:
-        return prove(part, kept, limited(QUICK) if quick else settings)
+        return prove(part, kept, limited(QUICK) if quick else patient)
 
     def search(kept: frozenset[int]) -> Verdict[pd.DataFrame]:
         verdict = prove(part, kept, limited(HASTY))

@@ -24,7 +24,7 @@ from recohort.solve.problem import Curve, Query, Test, UnsupportedClaim, curves_
 
 __all__ = ["OrderModel", "solve"]
 
-MOST_LADDERS = 1500
+MOST_LADDERS = 100
 """Up to so many ladders are listed for the solver; more become a sum of logarithms."""
 U_SCALE = 10**6
 """Whole-number units per event in a test's observed minus expected."""
@@ -45,6 +45,8 @@ class OrderModel(Slots):
             self.model.add(self.members(curve) >= 1)  # of nobody, nothing can be printed
         if instance.problem.distinct:
             self._keep_to_grid()
+        first, most = cp_model.CHOOSE_FIRST, cp_model.SELECT_MAX_VALUE
+        self.model.add_decision_strategy(list(self.to_decide()), first, most)
 
     def _query(self, query: Query) -> None:
         """Survival of a curve just after a tick lies within bounds."""
@@ -138,6 +140,7 @@ class OrderModel(Slots):
         solver = prover()
         solver.parameters.random_seed = self.settings.seed
         solver.parameters.linearization_level = 0  # a relaxation of ladders says nothing and costs much
+        solver.parameters.search_branching = cp_model.PARTIAL_FIXED_SEARCH  # `to_decide`, then its own way
         spent = 0.0
         while True:
             solver.parameters.max_deterministic_time = max(self.settings.seconds - spent, 0.01)

@@ -132,6 +132,7 @@ class Slots:
         self.landmarks = sorted({landmark_tick(problem, c) for c in instance.curves if c.population.at_risk})
         self.steps = _steps(self.endpoints, settings.inner_counts_outer, self.blind)
         self._at_risk: dict[Curve, list[Var]] = {}
+        self._events: dict[Curve, list[Var]] = {}
         self._rungs: dict[Curve, list[Var]] = {}
         self._took: dict[Curve, list[list[Var]]] = {}
         self._early: dict[tuple[Curve, int], list[Var]] = {}
@@ -331,17 +332,32 @@ class Slots:
         row = self.start if curve.population.at_risk is None else self.well_at[self.era(curve) - 1]
         return total([number for number, yes in zip(row, self.member[curve], strict=True) if yes])
 
-    def events_in(self, curve: Curve, k: int) -> Expr:
+    def events_in(self, curve: Curve, k: int) -> Var:
         """Events of a curve in slot k, 0 or 1."""
-        return total(
-            [
-                here
-                for (step, c, era), here in self.event[k].items()
-                if self.member[curve][c]
-                and era >= self.era(curve)
-                and self.endpoint(curve) in self.steps[step].events
-            ]
-        )
+        if curve not in self._events:
+            row = [self.model.new_bool_var("") for _ in range(self.n_slots)]
+            for slot, number in enumerate(row):
+                of_outcome = (
+                    here
+                    for (step, _, _), here in self._of(curve, slot)
+                    if self.endpoint(curve) in self.steps[step].events
+                )
+                self.model.add(total(list(of_outcome)) == number)
+            self._events[curve] = row
+        return self._events[curve][k]
+
+    def to_decide(self) -> Iterator[Var]:
+        """Yield what a search had best decide, in its order; proofs are several times shorter with it.
+
+        Slot by slot which curves have an event, outer endpoints first; then whose event it is; then how many
+        are followed.
+        """
+        outer_first = sorted(self._events, key=lambda c: -self.endpoints.index(self.endpoint(c)))
+        for k in range(self.n_slots):
+            yield from (self._events[curve][k] for curve in outer_first)
+        yield from _flat([list(slot.values()) for slot in self.event])
+        for well, ill in zip(self.well, self.ill, strict=True):
+            yield from [*well, *_flat(ill)]
 
     def _of(self, curve: Curve, k: int) -> list[tuple[tuple[int, int, int], Var]]:
         """List what can happen to members of a curve in slot k."""
