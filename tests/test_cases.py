@@ -108,12 +108,16 @@ def test_without_time_or_with_too_many_cases_nothing_is_proven(monkeypatch: pyte
 
 @pytest.mark.parametrize(("spare", "status"), [(0, "infeasible"), (-1, "unknown")])
 def test_time_may_end_with_the_last_case(monkeypatch: pytest.MonkeyPatch, spare: int, status: str) -> None:
-    """Each case takes a second: just enough for all, or for all but one."""
+    """The whole and each case take a second: just enough for all, or for all but one."""
     part = _halves("50%")
-    model = part.model(range(len(part.statements)), PATIENT)
-    model.settings = Settings(seconds=1, patience=len(cases.cases(model)) + spare)
-    monkeypatch.setattr(OrderModel, "solve", lambda _: Answer("infeasible", None, 1.0))
-    assert cases.solve(model)[1].status == status
+    whole = part.model(range(len(part.statements)), PATIENT)
+    whole.settings = Settings(seconds=1, patience=1 + len(cases.cases(whole)) + spare)
+
+    def answer(model: OrderModel) -> Answer:
+        return Answer("unknown" if model is whole else "infeasible", None, 1.0)
+
+    monkeypatch.setattr(OrderModel, "solve", answer)
+    assert cases.solve(whole)[1].status == status
 
 
 def test_a_hard_case_is_given_more_time_once_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,14 +125,16 @@ def test_a_hard_case_is_given_more_time_once_the_others_are_done(monkeypatch: py
     solve = OrderModel.solve
 
     def hard(model: OrderModel) -> Answer:
+        if model is whole:
+            return Answer("unknown", None, 0.1)
         given.setdefault(id(model), []).append(model.settings.seconds)
         first = id(model) == next(iter(given))
         return Answer("unknown", None, 0.1) if first and len(given[id(model)]) < 3 else solve(model)
 
     monkeypatch.setattr(OrderModel, "solve", hard)
     part = _halves("50%")
-    model = part.model(range(len(part.statements)), PATIENT)
-    assert cases.solve(model)[1].status == "infeasible"
+    whole = part.model(range(len(part.statements)), PATIENT)
+    assert cases.solve(whole)[1].status == "infeasible"
     times = list(given.values())
     assert times[0] == [PATIENT.seconds / 4, PATIENT.seconds, 4 * PATIENT.seconds]
     assert len(times) > 1

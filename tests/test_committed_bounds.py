@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from recohort import cohort, paths
 from recohort import ledger as ledgers
 from recohort.check import check
+from recohort.exhibits import open_exhibits
 from recohort.solve import bounds
 from recohort.solve.demands import build
 from recohort.solve.quantities import asked, values
@@ -56,6 +58,30 @@ def test_committed_bounds_hold_patients_made_by_hand(committed: list[bounds.Boun
     for row in bounded:
         (here,) = values(mine[row.name], patients, ledger)
         assert row.low - 1e-8 <= here <= row.high + 1e-8, row.name
+
+
+def test_every_curve_of_the_paper_has_bounds(committed: list[bounds.Bounds]) -> None:
+    study = open_exhibits()
+    known = {(row.population, row.endpoint) for row in committed if row.kind == "survival"}
+    for panel in study.layout.panels.values():
+        for group in panel.groups:
+            shown = panel.where & group.where
+            assert any(
+                name.startswith(str(shown)) and endpoint == panel.endpoint for name, endpoint in known
+            ), (panel.title, group.label)
+
+
+def test_no_committed_bound_is_narrowed_by_another(committed: list[bounds.Bounds]) -> None:
+    """Events add up, numbers at risk fall, and whoever died had an event of relapse-free survival."""
+    rows = [row for row in committed if row.time is not None]
+    for one, other in itertools.permutations(rows, 2):
+        if (one.population, one.kind) != (other.population, other.kind) or one.time > other.time:
+            continue
+        if one.endpoint != other.endpoint and (other.endpoint != "rfs" or one.kind == "survival"):
+            continue
+        less, more = (one, other) if one.kind == "events" else (other, one)
+        assert less.low <= more.low + 1e-6, (one.name, other.name)
+        assert less.high <= more.high + 1e-6, (one.name, other.name)
 
 
 def test_committed_bounds_come_out_again(committed: list[bounds.Bounds]) -> None:

@@ -1,6 +1,6 @@
 """What must hold of every cohort that a command writes: the book's, the ensemble's, and fresh ones.
 
-Counted from the rows themselves, with nothing of the engine but the names of the columns.
+What the engine counts and what a page prints is held against the rows themselves.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import pytest
 from recohort import cohort, ensemble, paths
 from recohort.check import check
 from recohort.cli import main
+from recohort.estimators import kaplan_meier
+from recohort.exhibits.curves import risk_table
 from recohort.ledger import Ledger, load
 
 
@@ -35,16 +37,18 @@ def assert_invariants(table: pd.DataFrame, ledger: Ledger) -> None:
         time = np.round(table[endpoint.time].to_numpy(float) / ledger.study.time.resolution).astype(int)
         event = table[endpoint.event].to_numpy(int)
         assert set(event.tolist()) <= {0, 1}
-        # from the day before the first patient leaves to the day after the last
-        days = np.arange(time.min() - 1, time.max() + 2)[:, None]
-        at_risk = (time >= days).sum(axis=1)
-        events = ((time < days) & (event == 1)).sum(axis=1)
-        censored = ((time < days) & (event == 0)).sum(axis=1)
-        assert (at_risk + events + censored == n).all()
+        days = np.arange(time.min() - 1, time.max() + 2)  # before the first patient leaves, after the last
+        months = np.round(days * ledger.study.time.resolution, 6)
+        at_risk = (time >= days[:, None]).sum(axis=1).tolist()
         assert at_risk[0] == n
         assert at_risk[-1] == 0
+        printed = risk_table(table[endpoint.time], event, months.tolist())
+        assert printed["at_risk"].tolist() == at_risk
+        assert (printed.sum(axis=1) == n).all()
+        curve = kaplan_meier(table[endpoint.time], event)
+        assert [curve.at_risk_at(month) for month in months.tolist()] == at_risk
         assert (np.diff(at_risk) <= 0).all()
-        assert events[-1] == event.sum()  # no invented event
+        assert curve.events.sum() == printed["events"].iloc[-1] == event.sum()  # no invented event
         if endpoint.not_after is not None:
             outer = ledger.endpoints[endpoint.not_after]
             assert (table[endpoint.time] <= table[outer.time]).all()

@@ -8,6 +8,7 @@ from typing import Any
 from recohort.conditions import Condition
 from recohort.exhibits.conflicts import reprinted
 from recohort.exhibits.markup import Html, claim_link, element
+from recohort.exhibits.proofs import FEW
 from recohort.exhibits.reference import about, in_words
 from recohort.exhibits.tables import simple
 from recohort.ledger import Ledger
@@ -158,12 +159,16 @@ def _again(conflict: Json) -> Html:
 
 def _histories(conflict: Json, ledger: Ledger) -> Iterator[Html]:
     """Yield the table of histories that the rates of a conflict leave."""
-    rows = []
+    rows: list[tuple[str, str, str | Html]] = []
     for row in conflict["histories"]:
         each = "; ".join(", ".join(map(str, ladder)) or "no event" for ladder in row["at_risk"])
         claim = ledger.claim(row["claim"])
         of = f"{claim.printed} of {row['patients']}, {ledger.endpoint_label(str(claim.endpoint))}"
-        rows.append((of, str(row["number"]), each or "too many to list"))
+        if len(row["at_risk"]) > FEW:
+            listed: str | Html = element("details", element("summary", "all of them"), each)
+        else:
+            listed = each or "too many to list"
+        rows.append((of, str(row["number"]), listed))
     yield simple("What each rate leaves by itself", ("Printed", "Histories", "At risk at each event"), rows)
 
 

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from recohort.exhibits.numbers import rounded
-from recohort.exhibits.proofs import Remaining, proof, remaining
+from recohort.exhibits.proofs import FEW, Remaining, proof, remaining
+from recohort.solve.cpsat import PROVER
 from recohort.solve.readings import best, in_words, shown
 from recohort.solve.statements import taken_for_granted
 from recohort.wording import counted
@@ -27,6 +28,7 @@ def to_json(audit: Audit, others: Readings | None = None) -> dict[str, object]:
         "fewest": audit.fewest,
         "reached_by_cohort": audit.reached,
         "amended_by_cohort": None if audit.amended is None else list(audit.amended),
+        "solver": PROVER,
         "seconds_per_question": audit.seconds,
         "not_proven": [_left_out(audit.ledger.claim(name), audit.amended) for name in audit.left_out],
         "parts": [_part(finding, audit.ledger) for finding in audit.findings],
@@ -84,6 +86,7 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
         "conflicts": [
             {
                 "claims": _ids(finding, conflict),
+                "status": "INFEASIBLE",
                 "minimal": minimal,
                 "proof": (words := _proof(finding, conflict, ledger)),
                 "histories": [] if words else [asdict(row) for row in _histories(finding, conflict)],
@@ -147,7 +150,7 @@ def _histories(finding: Finding, conflict: Iterable[int]) -> tuple[Remaining, ..
 def _left(row: Remaining, ledger: Ledger) -> str:
     """Say what one rate leaves."""
     each = "; ".join(", ".join(map(str, ladder)) or "none" for ladder in row.at_risk)
-    listed = f": events with {each} at risk" if row.at_risk else ""
+    listed = f": events with {each} at risk" if 0 < len(row.at_risk) <= FEW else ""
     number = f"{row.number} {'history' if row.number == 1 else 'histories'}"
     return f"“{ledger.claim(row.claim).printed}” of {row.patients} leaves {number}{listed}"
 

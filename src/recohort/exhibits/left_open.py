@@ -15,7 +15,8 @@ from recohort import estimators
 from recohort.check import survival_columns
 from recohort.cohort import members
 from recohort.conditions import Population
-from recohort.exhibits import Exhibits, flex, percent, simple, times
+from recohort.diversity import groups_of
+from recohort.exhibits import Exhibits, flex, percent, rounded, simple, times
 from recohort.exhibits.curves import PanelData, survival_at, ticks
 from recohort.exhibits.km import NORMAL, SETTINGS, SMALL, STYLES, WIDTH, to_svg
 from recohort.exhibits.markup import Html, element, figure
@@ -30,6 +31,7 @@ __all__ = [
     "bounds_table",
     "cross_table",
     "describe",
+    "diversity_table",
     "envelope",
     "envelopes",
     "group_tables",
@@ -130,6 +132,25 @@ def cross_table(rows: Sequence[Bounds], ledger: Ledger, populations: Iterable[Po
     """Return how many patients are in each of some populations."""
     known = {row.population: row for row in rows if row.kind == "patients"}
     return bounds_table("How many patients are both", [(who(p, ledger), known[str(p)]) for p in populations])
+
+
+def diversity_table(measured: pd.DataFrame, ledger: Ledger) -> Html:
+    """Return a folded table of how different an ensemble's cohorts are, curve by curve.
+
+    Parameters
+    ----------
+    measured : DataFrame
+        Of one ensemble, see :func:`recohort.diversity.measure`.
+    """
+    rows = []
+    for group, row in zip(groups_of(ledger), measured.to_dict("records"), strict=True):
+        assert (group.endpoint, str(group.population)) == (row["endpoint"], row["group"])
+        curve = f"{who(group.population, ledger)}, {ledger.endpoint_label(group.endpoint)}"
+        apart = (rounded(row[f"distance_{which}"], 1) for which in ("within_start", "between_starts"))
+        rows.append((curve, str(row["histories"]), *apart))
+    headings = ("Curve", "Histories", "Apart, of one start", "Apart, of two starts")
+    table = simple("How different the cohorts are, in percentage points", headings, rows)
+    return element("details", element("summary", "How different the cohorts are, curve by curve"), table)
 
 
 def at_risk_figure(rows: Sequence[Bounds], title: str, name: str, caption: str) -> Html:

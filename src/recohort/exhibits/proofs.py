@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from recohort.conditions import Condition
     from recohort.ledger import Claim, Ledger
 
-__all__ = ["Remaining", "proof", "remaining"]
+__all__ = ["FEW", "Remaining", "proof", "remaining"]
 
 HALF = 50.0
 MANY = 200
@@ -31,6 +31,8 @@ MOST_LISTED = 16
 MOST_COUNTED = 2000
 """A rate that leaves more histories says too little to be listed."""
 FEW = 6
+"""So many histories are easily read."""
+MOST_SHOWN = 40
 """More histories than this are counted only."""
 NEAR = 3
 """How far from a printed count one is looked for that gives the printed percentage."""
@@ -48,7 +50,7 @@ class Remaining:
     number : int
         Of histories.
     at_risk : tuple of tuple of int
-        Patients at risk at each event, history by history; none if there are more than `FEW`.
+        Patients at risk at each event, history by history; none if there are more than `MOST_SHOWN`.
     """
 
     claim: str
@@ -65,7 +67,7 @@ def remaining(claims: Iterable[tuple[Claim, int | None]]) -> tuple[Remaining, ..
             continue
         found = [history.at_risk for history in islice(histories(n, claim.printed), MOST_COUNTED + 1)]
         if len(found) <= MOST_COUNTED:
-            rows.append(Remaining(claim.id, n, len(found), tuple(found) if len(found) <= FEW else ()))
+            rows.append(Remaining(claim.id, n, len(found), tuple(found) if len(found) <= MOST_SHOWN else ()))
     return tuple(rows)
 
 

@@ -23,13 +23,13 @@ import pandas as pd
 from recohort.conditions import Condition, Population
 from recohort.ledger import Ledger
 from recohort.solve.bounds_rows import SAME, Bounds, Verdict, as_json, digest, read, summary, write
-from recohort.solve.count_bounds import count_extreme, known_counts
+from recohort.solve.count_bounds import PrintedCounts, known_counts
 from recohort.solve.demands import build
 from recohort.solve.instance import WEIGHTS
 from recohort.solve.order_bounds import Contradiction, Extreme, extreme, relaxations
 from recohort.solve.problem import Problem
 from recohort.solve.quantities import Quantity, asked, values
-from recohort.solve.quick_bounds import Ends, quick_bounds, together
+from recohort.solve.quick_bounds import Ends, implied, narrow, quick_bounds
 from recohort.solve.workers import Workers, local
 
 __all__ = ["Bounds", "as_json", "bounds_of", "digest", "read", "run", "summary", "write"]
@@ -61,7 +61,7 @@ class _Group:
             self.parts = [part for part in _parts(problem) if (inside & part).any()]
         self.inner = {q: [float(v) for v in np.unique(inner.get(q, np.zeros(0)))] for q in group}
         self.found = {q: list(known) for q, known in self.inner.items()}
-        self.bound: dict[tuple[Quantity, int], float] = {}
+        self.bound: dict[int, dict[Quantity, float]] = {-1: {}, 1: {}}
         self.claims: dict[tuple[Quantity, int], str] = {}
 
     def solve(self) -> list[Bounds]:
@@ -78,7 +78,8 @@ class _Group:
         return names.index(quantity.endpoint) if quantity.endpoint else 0
 
     def _end(self, quantity: Quantity, sense: int) -> None:
-        bound, source = self._implied(quantity, sense), ARITHMETIC
+        known = self.bound[sense] | {quantity: self.start[quantity][int(sense > 0)]}
+        bound, source = implied(self.problem, quantity, sense, known), ARITHMETIC
         if len(self.parts) != 1 and any(abs(v - bound) < SAME for v in self.inner[quantity]):
             pass  # known to be reached: no search can narrow it
         elif len(self.parts) != 1:
@@ -90,7 +91,7 @@ class _Group:
             found = self._part_end(quantity, sense, self.parts[0], bound)
             if sense * found[0] < sense * bound:
                 bound, source = found
-        self.bound[quantity, sense], self.claims[quantity, sense] = bound, source
+        self.bound[sense][quantity], self.claims[quantity, sense] = bound, source
 
     def _part_end(
         self, quantity: Quantity, sense: int, part: npt.NDArray[np.bool_], bound: float | None = None
@@ -117,33 +118,13 @@ class _Group:
         for quantity in self.group:
             self.found[quantity].extend(values(quantity, patients, self.problem.ledger))
 
-    def _implied(self, quantity: Quantity, sense: int) -> float:
-        """Return what follows from bounds already known: nobody comes back, and curves only fall."""
-        low, high = self.start[quantity]
-        best = high if sense > 0 else low
-        rising = quantity.kind == "events"
-        for (other, side), bound in self.bound.items():
-            if side != sense or other.kind != quantity.kind or quantity.time is None or other.time is None:
-                continue
-            earlier, later = other.time <= quantity.time, other.time >= quantity.time
-            helps = (later if rising else earlier) if sense > 0 else (earlier if rising else later)
-            same = other.endpoint == quantity.endpoint
-            if quantity.kind == "at risk" and not same:  # an inner endpoint ends no later
-                outer = self.problem.ledger.endpoints[
-                    str((quantity if sense > 0 else other).endpoint)
-                ].not_after
-                same = outer == (other if sense > 0 else quantity).endpoint
-            if helps and same:
-                best = sense * min(sense * best, sense * bound)
-        return best
-
     def _row(self, quantity: Quantity, ledger: str) -> Bounds:
-        low, high = self.bound[quantity, -1], self.bound[quantity, 1]
+        low, high = self.bound[-1][quantity], self.bound[1][quantity]
         if low > high + SAME:
             raise Contradiction(tuple(dict.fromkeys(c for d in self.problem.demands() for c in d.claims)))
         found = [v for v in self.found[quantity] if low - SAME <= v <= high + SAME]
         inner = [v for v in self.inner[quantity] if not math.isnan(v)]
-        everybody = self.bound.get((Quantity("patients", quantity.population), 1), math.inf)
+        everybody = self.bound[1].get(Quantity("patients", quantity.population), math.inf)
         top = 1.0 if quantity.kind == "survival" else everybody
         verdict: Verdict = "determined" if high - low < SAME else "bounded"
         if verdict == "bounded" and low <= SAME and high >= top - SAME:
@@ -272,7 +253,7 @@ def run(
     waiting = [group for group in groups.values() if any(q.name not in known for q in group)]
     if not waiting:
         return [known[q.name] for q in quantities]
-    if math.isinf(count_extreme(ledger, Condition(), problem.attributes, 1)):
+    if math.isinf(PrintedCounts(ledger, problem.attributes).extreme(Condition(), 1)):
         raise Contradiction(
             tuple(claim for count in known_counts(ledger, problem.types) for claim in count.claims)
         )
@@ -292,13 +273,8 @@ def run(
         keep(rows)
         tell(f"{number} of {len(waiting)} populations", number / len(waiting))
     ends = {q: (known[q.name].low, known[q.name].high) for q in everything if q.name in known}
-    keep(
-        [
-            _narrowed(known[q.name], limits)
-            for q, limits in together(problem, start | ends).items()
-            if q in ends
-        ]
-    )
+    limits = narrow(problem, start | ends)
+    keep(_narrowed(known[q.name], limits[q]) for q in ends)
     return [known[q.name] for q in quantities]
 
 

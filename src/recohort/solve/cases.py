@@ -5,7 +5,6 @@ The counts often leave few. With these numbers fixed, a second may do where the 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -13,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from recohort.solve.instance import Count, Instance
+from recohort.solve.instance import Count, Instance, Settings
 from recohort.solve.order_demands import OrderModel
 from recohort.solve.orders import Answer, Slots
 
@@ -22,7 +21,8 @@ __all__ = ["MOST_CASES", "cases", "solve"]
 MOST_CASES = 200
 """A question with more cases is left alone."""
 STEP = 4
-"""Every case is given a moment first; those still open then get so many times as long, and so on."""
+"""First the whole is given a moment, then every case; those still open get so many times as long, and so on.
+"""
 
 
 def _nothing(_model: OrderModel) -> None:
@@ -30,7 +30,7 @@ def _nothing(_model: OrderModel) -> None:
 
 
 def solve(model: OrderModel, also: Callable[[OrderModel], None] = _nothing) -> tuple[OrderModel, Answer]:
-    """Solve a model, case by case if its settings say so and there are a few cases.
+    """Solve a model; if its settings say so and a moment will not do, case by case.
 
     Parameters
     ----------
@@ -44,21 +44,24 @@ def solve(model: OrderModel, also: Callable[[OrderModel], None] = _nothing) -> t
         If a case is feasible, the model of that case.
     """
     settings = model.settings
-    waiting = [OrderModel(case, settings) for case in cases(model)] if settings.patience else []
-    for each in waiting or [model]:
-        also(each)
-    if not waiting:
+    also(model)
+    if not settings.patience:
         return model, model.solve()
-    most, spent, moment = settings.patience * settings.seconds, 0.0, settings.seconds / STEP
+    most, moment = settings.patience * settings.seconds, settings.seconds / STEP
+    answer = _solve(model, moment)
+    if answer.status != "unknown":
+        return model, answer
+    split = _Split(cases(model), settings, also)
+    if not split.cases:
+        return model, _solve(model, settings.seconds)
+    waiting, spent = list(range(len(split.cases))), answer.seconds
     while waiting and spent < most:
         asked, waiting = waiting, []
-        for case in asked:
-            case.settings = replace(settings, seconds=min(moment, most))
-        with closing(_answers(asked, settings.threads)) as answers:
+        with closing(split.answers(asked, min(moment, most))) as answers:
             for done, (case, answer) in enumerate(zip(asked, answers, strict=True), start=1):
                 spent += answer.seconds
                 if answer.status == "feasible":
-                    return case, replace(answer, seconds=spent)
+                    return split.models[case], replace(answer, seconds=spent)
                 if answer.status == "unknown":
                     waiting.append(case)
                 if spent >= most:
@@ -68,17 +71,39 @@ def solve(model: OrderModel, also: Callable[[OrderModel], None] = _nothing) -> t
     return model, Answer("unknown" if waiting else "infeasible", None, spent)
 
 
-def _answers(models: Sequence[OrderModel], threads: int) -> Generator[Answer]:
-    """Solve models side by side; yield the answers in their order."""
-    if threads == 1:
-        yield from (model.solve() for model in models)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        answers = [pool.submit(model.solve) for model in models]
-        try:
-            yield from (answer.result() for answer in answers)
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+def _solve(model: OrderModel, seconds: float) -> Answer:
+    """Solve a model within another time."""
+    model.settings = replace(model.settings, seconds=seconds)
+    return model.solve()
+
+
+class _Split:
+    """The cases of a question; each gets its model when it is first asked."""
+
+    def __init__(
+        self, cases: Sequence[Instance], settings: Settings, also: Callable[[OrderModel], None]
+    ) -> None:
+        self.cases, self.settings, self.also = cases, settings, also
+        self.models: dict[int, OrderModel] = {}
+
+    def answers(self, asked: Sequence[int], seconds: float) -> Generator[Answer]:
+        """Ask cases side by side; yield the answers in their order."""
+        if self.settings.threads == 1:
+            yield from (self._answer(case, seconds) for case in asked)
+            return
+        with ThreadPoolExecutor(self.settings.threads) as pool:
+            answers = [pool.submit(self._answer, case, seconds) for case in asked]
+            try:
+                yield from (answer.result() for answer in answers)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _answer(self, case: int, seconds: float) -> Answer:
+        if case not in self.models:
+            model = OrderModel(self.cases[case], self.settings)
+            self.also(model)
+            self.models[case] = model
+        return _solve(self.models[case], seconds)
 
 
 def cases(model: Slots) -> list[Instance]:
@@ -91,7 +116,7 @@ def cases(model: Slots) -> list[Instance]:
     """
     instance, types = model.instance, range(len(model.instance.problem.types))
     inside = [tuple(np.isin(types, kinds).tolist()) for kinds in model.classes]
-    shares = list(itertools.islice(instance.shares(model.classes), MOST_CASES + 1))
+    shares = instance.shares(model.classes, MOST_CASES + 1)
     if len(shares) > MOST_CASES:
         return []
     return [

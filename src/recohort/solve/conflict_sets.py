@@ -245,6 +245,8 @@ class Explorer(Generic[E]):
             return unknown
         if (verdict := self.ask(kept, quick=True)).status == "feasible":
             return verdict
+        if prove is None and self._spent:
+            return unknown  # nobody would say whether a guess is right
         core = self._needed(kept)
         for _ in range(most):
             if not self._missing(kept):
@@ -304,7 +306,7 @@ class Explorer(Generic[E]):
         """Ask the oracle, unless what is known or can be found already answers."""
         if (verdict := self.look(kept)).status != "unknown":
             return verdict
-        if kept in self._unknown or (self._most is not None and self.calls >= self._most):
+        if kept in self._unknown or self._spent:
             return Verdict("unknown")
         self.calls += 1
         verdict = self._ask(kept, quick)
@@ -313,6 +315,10 @@ class Explorer(Generic[E]):
         if verdict.status == "feasible":
             self.witnesses.append(verdict)
         return verdict
+
+    @property
+    def _spent(self) -> bool:
+        return self._most is not None and self.calls >= self._most
 
     def look(self, kept: Set) -> Verdict[E]:
         """Answer from what is known already, or by the search alone; nothing is searched for twice."""

@@ -14,7 +14,7 @@ from recohort.solve.cpsat import prover, run
 from recohort.solve.demands import types_of
 from recohort.solve.instance import Count
 
-__all__ = ["count_extreme", "known_counts"]
+__all__ = ["PrintedCounts", "known_counts"]
 
 
 def known_counts(ledger: Ledger, types: Sequence[Mapping[str, Level | None]]) -> tuple[Count, ...]:
@@ -32,52 +32,59 @@ def known_counts(ledger: Ledger, types: Sequence[Mapping[str, Level | None]]) ->
     return tuple(Count(kinds, size, size, tuple(ids)) for (kinds, size), ids in found.items())
 
 
-def count_extreme(
-    ledger: Ledger,
-    where: Condition,
-    names: Sequence[str],
-    sense: int,
-    marked: Mapping[Condition, tuple[float, float]] | None = None,
-) -> float:
-    """Minimise (sense -1) or maximise (1) how many patients meet a condition.
+class PrintedCounts:
+    """What a ledger's printed counts say of how many patients have some attributes.
 
     Parameters
     ----------
     ledger : Ledger
-    where : Condition
     names : sequence of str
-        Attributes whose printed counts take part, those of the condition among them.
-    sense : int
-    marked : mapping, optional
-        If given, some patients are marked, say by an event, and only these are counted; between how
-        many of those who meet each of these conditions are.
-
-    Returns
-    -------
-    float
-        The proven bound; infinite, of the side of `sense`, if the counts contradict each other.
+        Attributes whose printed counts take part.
     """
-    types = types_of(ledger, names)
-    model = cp_model.CpModel()
-    everybody = ledger.study.patients
-    size = [model.new_int_var(0, everybody, "") for _ in types]
-    mark = [model.new_int_var(0, everybody, "") for _ in types]
-    for some, everyone in zip(mark, size, strict=True):
-        model.add(some <= everyone)
 
-    def total(of: Sequence[cp_model.IntVar], inside: Sequence[bool]) -> cp_model.LinearExpr:
-        return cp_model.LinearExpr.sum([v for v, yes in zip(of, inside, strict=True) if yes])
+    def __init__(self, ledger: Ledger, names: Sequence[str]) -> None:
+        self.everybody = ledger.study.patients
+        self.types = types_of(ledger, names)
+        self.counts = known_counts(ledger, self.types)
 
-    model.add(cp_model.LinearExpr.sum(size) == everybody)
-    for count in known_counts(ledger, types):
-        model.add_linear_constraint(total(size, count.types), count.low, count.high)
-    for condition, (low, high) in (marked or {}).items():
-        inside = [condition.holds(kind) for kind in types]
-        model.add_linear_constraint(total(mark, inside), round(low), round(high))
-    wanted = total(size if marked is None else mark, [where.holds(kind) for kind in types])
-    (model.maximize if sense > 0 else model.minimize)(wanted)
-    solver = prover()
-    solver.parameters.max_deterministic_time = 10.0
-    if run(solver, model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        return sense * math.inf
-    return float(round(solver.best_objective_bound))
+    def extreme(
+        self, where: Condition, sense: int, marked: Mapping[Condition, tuple[float, float]] | None = None
+    ) -> float:
+        """Minimise (sense -1) or maximise (1) how many patients meet a condition.
+
+        Parameters
+        ----------
+        where : Condition
+            On these attributes.
+        sense : int
+        marked : mapping, optional
+            If given, some patients are marked, say by an event, and only these are counted; between how
+            many of those who meet each of these conditions are.
+
+        Returns
+        -------
+        float
+            The proven bound; infinite, of the side of `sense`, if the counts contradict each other.
+        """
+        model = cp_model.CpModel()
+        size = [model.new_int_var(0, self.everybody, "") for _ in self.types]
+        mark = [model.new_int_var(0, self.everybody, "") for _ in self.types]
+        for some, everyone in zip(mark, size, strict=True):
+            model.add(some <= everyone)
+
+        def total(of: Sequence[cp_model.IntVar], inside: Sequence[bool]) -> cp_model.LinearExpr:
+            return cp_model.LinearExpr.sum([v for v, yes in zip(of, inside, strict=True) if yes])
+
+        model.add(cp_model.LinearExpr.sum(size) == self.everybody)
+        for count in self.counts:
+            model.add_linear_constraint(total(size, count.types), count.low, count.high)
+        for condition, (low, high) in (marked or {}).items():
+            inside = [condition.holds(kind) for kind in self.types]
+            model.add_linear_constraint(total(mark, inside), round(low), round(high))
+        wanted = total(size if marked is None else mark, [where.holds(kind) for kind in self.types])
+        (model.maximize if sense > 0 else model.minimize)(wanted)
+        solver = prover()
+        solver.parameters.max_deterministic_time = 10.0
+        if run(solver, model) not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return sense * math.inf
+        return float(round(solver.best_objective_bound))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from ortools.sat.python import cp_model
@@ -10,7 +11,10 @@ from ortools.sat.python import cp_model
 if TYPE_CHECKING:
     from ortools.sat.python.cp_model_helper import CpSolverStatus
 
-__all__ = ["finder", "prover", "run"]
+__all__ = ["PROVER", "finder", "prover", "run"]
+
+PROVER = f"OR-Tools {version('ortools')}, CP-SAT on one core without presolve"
+"""What every proof is by."""
 
 
 def finder() -> cp_model.CpSolver:

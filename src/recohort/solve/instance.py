@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -145,25 +145,10 @@ class Instance:
         everybody = self.problem.ledger.study.patients
         return _most(everybody, len(self.problem.types), self.counts, tuple(np.flatnonzero(kinds).tolist()))
 
-    def shares(self, classes: Sequence[Sequence[int]]) -> Iterator[tuple[int, ...]]:
-        """Yield every way to share the patients out among classes of types, given the counts."""
+    def shares(self, classes: Sequence[Sequence[int]], most: int) -> tuple[tuple[int, ...], ...]:
+        """List ways to share the patients out among classes of types, given the counts; so many at most."""
         everybody = self.problem.ledger.study.patients
-        model = cp_model.CpModel()
-        size = add_sizes(model, everybody, len(self.problem.types), self.counts)
-        number = [model.new_int_var(0, everybody, "") for _ in classes]
-        for kinds, mine in zip(classes, number, strict=True):
-            model.add(cp_model.LinearExpr.sum([size[k] for k in kinds]) == mine)
-        solver = prover()
-        while (status := run(solver, model)) != cp_model.INFEASIBLE:
-            if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-                raise RuntimeError(f"CP-SAT could not list all sizes: {solver.status_name(status)}")
-            found = tuple(solver.value(mine) for mine in number)
-            yield found
-            others = []
-            for mine, value in zip(number, found, strict=True):
-                others.append(model.new_bool_var(""))
-                model.add(mine != value).only_enforce_if(others[-1])
-            model.add_bool_or(others)
+        return _shares(everybody, len(self.problem.types), self.counts, tuple(map(tuple, classes)), most)
 
 
 @dataclass(frozen=True)
@@ -208,6 +193,28 @@ def _most(everybody: int, n_types: int, counts: tuple[Count, ...], kinds: tuple[
     model.maximize(cp_model.LinearExpr.sum([size[k] for k in kinds]))
     solver = prover()
     return round(solver.objective_value) if run(solver, model) == cp_model.OPTIMAL else -1
+
+
+@lru_cache(maxsize=1000)
+def _shares(
+    everybody: int, n_types: int, counts: tuple[Count, ...], classes: tuple[tuple[int, ...], ...], most: int
+) -> tuple[tuple[int, ...], ...]:
+    model = cp_model.CpModel()
+    size = add_sizes(model, everybody, n_types, counts)
+    number = [model.new_int_var(0, everybody, "") for _ in classes]
+    for kinds, mine in zip(classes, number, strict=True):
+        model.add(cp_model.LinearExpr.sum([size[k] for k in kinds]) == mine)
+    solver, shares = prover(), list[tuple[int, ...]]()
+    while len(shares) < most and (status := run(solver, model)) != cp_model.INFEASIBLE:
+        if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            raise RuntimeError(f"CP-SAT could not list all sizes: {solver.status_name(status)}")
+        shares.append(tuple(solver.value(mine) for mine in number))
+        others = []
+        for mine, value in zip(number, shares[-1], strict=True):
+            others.append(model.new_bool_var(""))
+            model.add(mine != value).only_enforce_if(others[-1])
+        model.add_bool_or(others)
+    return tuple(shares)
 
 
 def add_sizes(

@@ -53,7 +53,8 @@ class Part:
     def kinds_of_patients(self) -> tuple[int, ...]:
         """The type of each patient, in one of the ways that the counts leave; empty if there is none."""
         types = range(len(self.kinds))
-        sizes = next(self._everybody.shares([[kind] for kind in types]), (0,) * len(types))
+        shares = self._everybody.shares([[kind] for kind in types], 1)
+        sizes = shares[0] if shares else (0,) * len(types)
         return tuple(kind for kind in types if self.kinds[kind] for _ in range(sizes[kind]))
 
     @cached_property

@@ -1,9 +1,10 @@
 """What a reader may ask of the patients behind a ledger, found from the ledger alone.
 
-For each curve that the ledger prints something about: its patients, and over time the number at risk,
-survival, and events so far. For each level of an attribute that curves depend on, and of any other with
-two levels: events of every endpoint. For each pair of levels that curves depend on: how many patients
-have both. The times are shares and multiples of the time at which the ledger prints most of its rates.
+For each curve that the ledger prints something about, and for those who differ from its patients in one
+level: how many they are, and over time the number at risk, survival, and events so far. For each level of
+an attribute that curves depend on, and of any other with two levels: events of every endpoint. For each
+pair of levels that curves depend on: how many patients have both. The times are shares and multiples of
+the time at which the ledger prints most of its rates.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -84,7 +85,8 @@ def asked(problem: Problem) -> tuple[Quantity, ...]:
 def _of_curves(problem: Problem) -> Iterator[Quantity]:
     usual = _usual_time(problem.ledger)
     named = [c for d in problem.demands() for c in curves_of(d) if not c.reverse]
-    for curve in dict.fromkeys(named):
+    like = [other for curve in named for other in _of_other_levels(curve, problem)]
+    for curve in dict.fromkeys([*named, *like]):
         where, name = curve.population, curve.endpoint
         yield Quantity("patients", where)
         first = where.at_risk[1] if where.at_risk else 0.0
@@ -92,6 +94,16 @@ def _of_curves(problem: Problem) -> Iterator[Quantity]:
             for time in _times(problem.ledger, usual, shares):
                 if time > first:
                     yield Quantity(kind, where, name, time)  # type: ignore[arg-type]
+
+
+def _of_other_levels(curve: Curve, problem: Problem) -> Iterator[Curve]:
+    """Yield curves of patients who differ in one level: a figure may show them and print no number."""
+    tests = curve.population.where.tests
+    for place, (name, _) in enumerate(tests):
+        for level in problem.ledger.attributes[name].levels or ():
+            where = Condition((*tests[:place], (name, Levels((level,))), *tests[place + 1 :]))
+            if curve.population.at_risk is None:
+                yield replace(curve, population=Population(where))
 
 
 def _events_by_level(problem: Problem) -> Iterator[Quantity]:

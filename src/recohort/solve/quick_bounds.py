@@ -9,17 +9,17 @@ once in each.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from recohort.conditions import Condition
-from recohort.solve.count_bounds import count_extreme
+from recohort.solve.count_bounds import PrintedCounts
 from recohort.solve.instance import landmark_tick
 from recohort.solve.ladders import ladders
 from recohort.solve.problem import Problem, Query
 from recohort.solve.quantities import Quantity
 
-__all__ = ["Ends", "quick_bounds", "together"]
+__all__ = ["Ends", "implied", "narrow", "quick_bounds"]
 
 Ends = tuple[float, float]
 """Least and most."""
@@ -28,18 +28,79 @@ MOST_LADDERS = 10**6
 
 def quick_bounds(problem: Problem, quantities: tuple[Quantity, ...]) -> dict[Quantity, Ends]:
     """Bound quantities from the printed rates of their own curves, then from each other."""
-    found = {quantity: _alone(problem, quantity) for quantity in quantities}
-    return together(problem, found)
+    counts = _counts(problem, quantities)
+    everybody: dict[Condition, Ends] = {}
+    for quantity in quantities:
+        where, printed = quantity.population.where, counts[_names(problem, quantity)]
+        if where not in everybody:
+            everybody[where] = printed.extreme(where, -1), printed.extreme(where, 1)
+    return narrow(problem, {q: _alone(problem, q, everybody[q.population.where]) for q in quantities})
 
 
-def _alone(problem: Problem, quantity: Quantity) -> Ends:
-    everybody = count_extreme(problem.ledger, quantity.population.where, _names(problem, quantity), 1)
+def narrow(problem: Problem, bounds: Mapping[Quantity, Ends]) -> dict[Quantity, Ends]:
+    """Narrow bounds through each other, over time and over groups, until none gets narrower."""
+    counts = _counts(problem, bounds)
+    found, before = dict(bounds), dict[Quantity, Ends]()
+    while found != before:
+        found, before = _over_groups(problem, counts, _over_time(problem, found), before), found
+    return found
+
+
+def _counts(problem: Problem, quantities: Iterable[Quantity]) -> dict[tuple[str, ...], PrintedCounts]:
+    """Return the printed counts that concern each quantity, by the names of their attributes."""
+    every = {_names(problem, quantity) for quantity in quantities}
+    return {names: PrintedCounts(problem.ledger, names) for names in every}
+
+
+def _over_time(problem: Problem, bounds: Mapping[Quantity, Ends]) -> dict[Quantity, Ends]:
+    """Narrow bounds through those of the same patients at other times and for other endpoints."""
+    least, most = ({quantity: ends[side] for quantity, ends in bounds.items()} for side in (0, 1))
+    for quantity in bounds:
+        least[quantity] = implied(problem, quantity, -1, least)
+        most[quantity] = implied(problem, quantity, 1, most)
+    return {quantity: (least[quantity], most[quantity]) for quantity in bounds}
+
+
+def implied(problem: Problem, quantity: Quantity, sense: int, known: Mapping[Quantity, float]) -> float:
+    """Return the least (sense -1) or most (1) of a quantity that the like of its population leave.
+
+    Nobody comes back, and curves only fall. An inner endpoint ends no later than its outer one, and whoever
+    had the outer event had the inner one by then.
+
+    Parameters
+    ----------
+    problem : Problem
+    quantity : Quantity
+    sense : int
+    known : mapping
+        What is known of this end of some quantities, the one asked about among them or not.
+    """
+    best = known.get(quantity, sense * math.inf)
+    rising = quantity.kind == "events"
+    for other, bound in known.items():
+        if (other.kind, other.population) != (quantity.kind, quantity.population) or quantity.time is None:
+            continue
+        assert other.time is not None
+        ordered = other.time >= quantity.time if rising == (sense > 0) else other.time <= quantity.time
+        if not ordered or sense * bound >= sense * best:
+            continue
+        if other.endpoint != quantity.endpoint:
+            asked_of_inner = rising == (sense < 0)
+            inner, outer = (quantity, other) if asked_of_inner else (other, quantity)
+            nested = problem.ledger.endpoints[str(inner.endpoint)].not_after == outer.endpoint
+            if quantity.kind == "survival" or not nested:  # curves of nested endpoints may cross
+                continue
+        best = bound
+    return best
+
+
+def _alone(problem: Problem, quantity: Quantity, everybody: Ends) -> Ends:
+    """Return what the printed rates of a quantity's own curve say, and how many patients there are."""
     sizes = [s.size for s in problem.sizes if s.curve.population == quantity.population]
-    most = min([everybody, *sizes])
+    most = min([everybody[1], *sizes])
     if quantity.kind == "patients":
         if quantity.population.at_risk is None:
-            low = count_extreme(problem.ledger, quantity.population.where, _names(problem, quantity), -1)
-            return (max(low, 0.0), most)
+            return (max(everybody[0], 0.0), most)
         return (float(max(sizes, default=0)), float(most))
     low, high = 0.0, 1.0 if quantity.kind == "survival" else float(most)
     for query in problem.queries:
@@ -49,8 +110,8 @@ def _alone(problem: Problem, quantity: Quantity) -> Ends:
     return low, high
 
 
-def _names(problem: Problem, quantity: Quantity) -> list[str]:
-    return list(dict.fromkeys([*problem.attributes, *quantity.population.where.attributes]))
+def _names(problem: Problem, quantity: Quantity) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*problem.attributes, *sorted(quantity.population.where.attributes)]))
 
 
 def _by_rate(problem: Problem, quantity: Quantity, query: Query, most: int) -> Ends:
@@ -77,21 +138,32 @@ def _by_rate(problem: Problem, quantity: Quantity, query: Query, most: int) -> E
     return 0.0, float(max(ladder[-1] - gone if ladder else most for ladder in known))
 
 
-def together(problem: Problem, bounds: Mapping[Quantity, Ends]) -> dict[Quantity, Ends]:
-    """Narrow bounds of events and of numbers at risk through each other, patient by patient."""
+def _over_groups(
+    problem: Problem,
+    counts: Mapping[tuple[str, ...], PrintedCounts],
+    bounds: Mapping[Quantity, Ends],
+    before: Mapping[Quantity, Ends],
+) -> dict[Quantity, Ends]:
+    """Narrow bounds of events and of numbers at risk through those of other groups, patient by patient.
+
+    Groups whose bounds are all as they were before are passed over.
+    """
+    alike: dict[tuple[object, ...], list[Quantity]] = {}
+    for quantity in bounds:
+        if quantity.kind in ("events", "at risk") and quantity.population.at_risk is None:
+            alike.setdefault((quantity.kind, quantity.endpoint, quantity.time), []).append(quantity)
     found = dict(bounds)
-    for quantity, (low, high) in bounds.items():
-        where = quantity.population.where
-        if quantity.kind not in ("events", "at risk") or quantity.population.at_risk is not None:
+    for group in alike.values():
+        if all(bounds[quantity] == before.get(quantity) for quantity in group):
             continue
-        names = _names(problem, quantity)
-        marked: dict[Condition, Ends] = {
-            other.population.where: ends
-            for other, ends in bounds.items()
-            if (other.kind, other.endpoint, other.time) == (quantity.kind, quantity.endpoint, quantity.time)
-            and other.population.at_risk is None
-            and other.population.where.attributes <= set(names)
-        }
-        a, b = (count_extreme(problem.ledger, where, names, sense, marked) for sense in (-1, 1))
-        found[quantity] = (max(low, a), min(high, b))
+        for quantity in group:
+            where, names = quantity.population.where, _names(problem, quantity)
+            marked = {
+                other.population.where: bounds[other]
+                for other in group
+                if other.population.where.attributes <= set(names)
+            }
+            low, high = bounds[quantity]
+            a, b = (counts[names].extreme(where, sense, marked) for sense in (-1, 1))
+            found[quantity] = (max(low, a), min(high, b))
     return found

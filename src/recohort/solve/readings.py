@@ -1,7 +1,7 @@
 """An audit repeated under other conventions: which reading of a paper explains most with least.
 
-Conventions are changed one at a time; those changes that help, at most one of each convention, are then
-tried together. What a change does not touch is not audited again.
+Conventions are changed one at a time; those changes that help, or may, are then tried together, at most one
+of each convention. What a change does not touch is not audited again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Changed = tuple[Alternative, ...]
 HURRIED = 0.5
 """Share of the time limit for each question, as there are many readings."""
 MOST_TOGETHER = 12
-"""So many combinations of helpful changes are audited, those of most changes last."""
+"""So many combinations of changes that may help are audited, those of most changes last."""
 MOST_OF_TABLES = 400
 """So many questions are asked of the tables; what is then open is called not known."""
 
@@ -102,7 +102,7 @@ def readings(
     tell: Tell = lambda _what, _share: None,
     kept: Kept | None = None,
 ) -> Readings:
-    """Repeat an audit under each convention that can be followed, then under helpful ones together.
+    """Repeat an audit under each convention that can be followed, then under those together that may help.
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ def readings(
     before = {part.name: part for part in audited_parts(base.ledger, base.findings[0])}
     again = _Again(base, before, settings, tuple(cohorts))
     alone = _all(again, [(one,) for one in known], jobs, lambda what, share: tell(what, 0.7 * share), kept)
-    helpful = [one.changed[0] for one in alone if _helps(base, one)]
+    helpful = [one.changed[0] for one in alone if one.audit.fewest < base.fewest]
     together = list(itertools.islice(_together(helpful, base.ledger), MOST_TOGETHER))
     more = _all(again, together, jobs, lambda what, share: tell(what, 0.7 + 0.3 * share), kept)
     return Readings((*alone, *more), unknown)
