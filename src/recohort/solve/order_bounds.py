@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ ZERO = 2**52
 """Taken off a logarithm where survival is nothing: more than any sum of steps."""
 ROOM = 1e-9
 """Survival is bounded through rounded logarithms; its bounds are this much wider."""
-PATIENCE = 5
+PATIENCE = 2
 """So many times the limit of a guess is given to its proof, all cases together."""
 FOLLOWED = 10
 """And guesses that were wrong are followed for so many times the limit."""
@@ -194,7 +195,9 @@ class _Question:
         self.instance = replace(relaxation.instance, watch=watch)
         self.settings = Settings(seconds=relaxation.seconds, patience=PATIENCE)
 
+    @cached_property
     def model(self) -> OrderModel:
+        """For the guess and then for its proof; what a proof adds to it holds for further ones."""
         return OrderModel(self.instance, self.settings)
 
     def objective(self, model: OrderModel) -> Expr:
@@ -209,7 +212,7 @@ class _Question:
         Contradiction
             If the claims are proven to have no solution.
         """
-        model, solver = self.model(), finder()
+        model, solver = self.model, finder()
         model.model.maximize(self.objective(model))
         solver.parameters.linearization_level = 0
         solver.parameters.max_deterministic_time = self.settings.seconds
@@ -235,7 +238,8 @@ class _Question:
                 case.model.add(objective > end)
             case.model.maximize(objective)
 
-        return cases.solve(self.model(), add)
+        self.model.settings = self.settings
+        return cases.solve(self.model, add)
 
     def bound(self, end: int) -> float:
         """Turn an end of the objective into one of the quantity."""
