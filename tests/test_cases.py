@@ -100,15 +100,16 @@ def test_without_time_or_with_too_many_cases_nothing_is_proven(monkeypatch: pyte
     assert cases.solve(_whole(part))[1].status == "infeasible"
     monkeypatch.setattr(OrderModel, "solve", lambda self: Answer("unknown", None, self.settings.seconds))
     _, answer = cases.solve(part.model(range(len(part.statements)), PATIENT))
-    assert (answer.status, answer.seconds) == ("unknown", pytest.approx(PATIENT.patience * PATIENT.seconds))
+    assert answer.status == "unknown"
+    assert answer.seconds <= PATIENT.patience * PATIENT.seconds
     monkeypatch.undo()
     monkeypatch.setattr(cases, "MOST_CASES", 3)
     assert cases.solve(_whole(part))[1].status == "unknown"
 
 
-@pytest.mark.parametrize(("spare", "status"), [(0, "infeasible"), (-1, "unknown")])
+@pytest.mark.parametrize(("spare", "status"), [(0, "infeasible"), (-2, "unknown")])
 def test_time_may_end_with_the_last_case(monkeypatch: pytest.MonkeyPatch, spare: int, status: str) -> None:
-    """The whole and each case take a second: just enough for all, or for all but one."""
+    """The whole and each case take a second, and the last may take longer than there is left."""
     part = _halves("50%")
     whole = part.model(range(len(part.statements)), PATIENT)
     whole.settings = Settings(seconds=1, patience=1 + len(cases.cases(whole)) + spare)
@@ -139,6 +140,24 @@ def test_a_hard_case_is_given_more_time_once_the_others_are_done(monkeypatch: py
     assert times[0] == [PATIENT.seconds / 4, PATIENT.seconds, 4 * PATIENT.seconds]
     assert len(times) > 1
     assert all(len(other) == 1 for other in times[1:])
+
+
+def test_no_case_is_asked_when_those_left_open_could_not_be_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A moment is a quarter of a second, the next one a second: of two there is time for one open case."""
+    asked = []
+
+    def open_(model: OrderModel) -> Answer:
+        asked.append(model)
+        return Answer("unknown", None, 0.1)
+
+    monkeypatch.setattr(OrderModel, "solve", open_)
+    part = _halves("50%")
+    whole = part.model(range(len(part.statements)), Settings(seconds=1, patience=2))
+    assert len(cases.cases(whole)) > 2
+    assert cases.solve(whole)[1].status == "unknown"
+    assert len(asked) == 3  # the whole, and two cases
 
 
 def test_medians_that_a_rate_implies_are_left_out() -> None:

@@ -21,8 +21,8 @@ __all__ = ["MOST_CASES", "cases", "solve"]
 MOST_CASES = 200
 """A question with more cases is left alone."""
 STEP = 4
-"""First the whole is given a moment, then every case; those still open get so many times as long, and so on.
-"""
+"""First the whole is given a moment, then every case; those still open get so many times as long, and so on,
+as long as there is time for all of them."""
 
 
 def _nothing(_model: OrderModel) -> None:
@@ -55,20 +55,20 @@ def solve(model: OrderModel, also: Callable[[OrderModel], None] = _nothing) -> t
     if not split.cases:
         return model, _solve(model, settings.seconds)
     waiting, spent = list(range(len(split.cases))), answer.seconds
-    while waiting and spent < most:
+    while waiting:
         asked, waiting = waiting, []
-        with closing(split.answers(asked, min(moment, most))) as answers:
+        with closing(split.answers(asked, moment)) as answers:
             for done, (case, answer) in enumerate(zip(asked, answers, strict=True), start=1):
                 spent += answer.seconds
                 if answer.status == "feasible":
                     return split.models[case], replace(answer, seconds=spent)
                 if answer.status == "unknown":
                     waiting.append(case)
-                if spent >= most:
-                    waiting += asked[done:]
-                    break
+                needed = len(waiting) * STEP * moment  # by the next round
+                if (waiting or done < len(asked)) and spent + needed > most:
+                    return model, Answer("unknown", None, spent)
         moment *= STEP
-    return model, Answer("unknown" if waiting else "infeasible", None, spent)
+    return model, Answer("infeasible", None, spent)
 
 
 def _solve(model: OrderModel, seconds: float) -> Answer:

@@ -25,8 +25,8 @@ HASTY = 0.01
 """Share of the time limit before patients are searched for."""
 QUICK = 0.15
 """And for questions on which no proof rests."""
-PATIENCE = 1
-"""Where one does, the cases of a question are asked, and together given no more than the question."""
+PATIENCE = 2
+"""Where one does, the cases of a question are asked, and together given at most so many times the limit."""
 
 
 def explorer(
