@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,22 @@ def test_one_percentage_one_history() -> None:
     in_all = rows["events in all, os: everyone"]
     assert (in_all.low, in_all.high) == (3, 4)
     assert rows["at risk at 4, os: everyone"].high == 5
+
+
+def test_no_end_comes_out_wider_than_proven_before() -> None:
+    """One bound is said to be narrower; those of another ledger say nothing."""
+    ledger = _ledger([_rate(27, "os")], 5)
+    name = "at risk at 4, os: everyone"
+    found = {row.name: row for row in bounds.run(ledger, jobs=1)}[name]
+    assert (found.low, found.high) == (2, 5)
+    narrow = replace(found, low=3.0, low_claims="rates", high=6.0, high_claims="none")
+    for before, low, rests_on in (
+        ([narrow], 3, "rates"),
+        ([replace(narrow, ledger="another")], 2, found.low_claims),
+    ):
+        row = {row.name: row for row in bounds.run(ledger, before=before, jobs=1)}[name]
+        assert (row.low, row.high) == (low, 5)
+        assert (row.low_claims, row.high_claims) == (rests_on, found.high_claims)
 
 
 def test_a_p_value_narrows_a_bound() -> None:
@@ -281,3 +298,13 @@ def test_a_finder_that_calls_everything_impossible_is_not_believed(monkeypatch: 
     for row, true in zip(bounds.run(_two_curves(), jobs=1), right, strict=True):
         assert row.low <= true.low + 1e-8
         assert row.high >= true.high - 1e-8
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "", "\x00"])
+def test_a_file_that_is_no_table_of_bounds_is_left_alone(content: str, tmp_path: Path, capsys) -> None:
+    file = tmp_path / "bounds.csv"
+    file.write_text(content, encoding="utf-8")
+    for option in ("--out", "--known"):
+        assert cli.main(["bounds", option, str(file), "--only", "no such quantity"]) == 2
+        assert "not a table of bounds" in capsys.readouterr().err
+        assert file.read_text(encoding="utf-8") == content

@@ -29,6 +29,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--cohorts", type=Path, action="append", default=[], metavar="FILE",
         help="a cohort (CSV) or an ensemble (Parquet) that meets every claim, to show what is reached",
     )  # fmt: skip
+    parser.add_argument(
+        "--known", type=Path, metavar="FILE",
+        help="bounds of this ledger proven before, as --out writes them: no end comes out wider",
+    )  # fmt: skip
     add_jobs(parser)
 
 
@@ -44,11 +48,20 @@ def run(options: argparse.Namespace) -> int:
     from recohort.solve import bounds
     from recohort.solve.order_bounds import Contradiction
 
-    known = [patients for path in options.cohorts for patients in _cohorts_in(path, ledger)]
+    if options.known is not None and not options.known.exists():
+        raise InputError(f"{shown(options.known)}: no such file")
+    before = bounds.read(options.known) if options.known is not None else []
+    cohorts = [patients for path in options.cohorts for patients in _cohorts_in(path, ledger)]
     try:
         with naming(options.ledger), terminal.progress() as tell:
             rows = bounds.run(
-                ledger, options.out, only=options.only, cohorts=known, jobs=processes(options), tell=tell
+                ledger,
+                options.out,
+                only=options.only,
+                cohorts=cohorts,
+                before=before,
+                jobs=processes(options),
+                tell=tell,
             )
     except Contradiction as error:
         return complain(

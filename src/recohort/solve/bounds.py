@@ -148,29 +148,31 @@ class _Group:
         )
 
 
-def _narrowed(row: Bounds, ends: Ends) -> Bounds:
-    """Return a row with narrower bounds."""
-    low, high = max(row.low, ends[0]), min(row.high, ends[1])
-    if low < row.low + SAME and high > row.high - SAME:
-        return row
-    claims = [ARITHMETIC if new != old else said for new, old, said in (
-        (low, row.low, row.low_claims), (high, row.high, row.high_claims))]  # fmt: skip
-    verdict: Verdict = "determined" if high - low < SAME else "bounded"
-    low_found = row.low_found if row.low_found >= low - SAME else row.low_inner
-    high_found = row.high_found if row.high_found <= high + SAME else row.high_inner
-    if verdict == "determined":
-        low_found, high_found = (
-            end if math.isnan(v) else v for v, end in ((low_found, low), (high_found, high))
-        )
+def _tighter(row: Bounds, other: Bounds) -> Bounds:
+    """Return a row with the narrower ends of two, each proven, and the furthest patients of both."""
+    low, low_claims = (row.low, row.low_claims)
+    if other.low > low + SAME:
+        low, low_claims = other.low, other.low_claims
+    high, high_claims = (row.high, row.high_claims)
+    if other.high < high - SAME:
+        high, high_claims = other.high, other.high_claims
+    determined = high - low < SAME
+    verdict: Verdict = "determined" if determined else "bounded"
+    known = [
+        value
+        for each in (row, other)
+        for value in (each.low_found, each.high_found, each.low_inner, each.high_inner)
+        if low - SAME <= value <= high + SAME
+    ]
     return replace(
         row,
         low=low,
         high=high,
-        low_claims=claims[0],
-        high_claims=claims[1],
-        low_found=low_found,
-        high_found=high_found,
-        verdict=verdict,
+        low_claims=low_claims,
+        high_claims=high_claims,
+        low_found=min(known, default=low if determined else math.nan),
+        high_found=max(known, default=high if determined else math.nan),
+        verdict=row.verdict if (low, high) == (row.low, row.high) else verdict,
     )
 
 
@@ -219,6 +221,7 @@ def run(
     *,
     only: str = "",
     cohorts: Sequence[pd.DataFrame] = (),
+    before: Iterable[Bounds] = (),
     jobs: int = 2,
     effort: float = 1.0,
     tell: Callable[[str, float], None] = lambda _what, _share: None,
@@ -234,6 +237,8 @@ def run(
         Keep to quantities whose name has this in it.
     cohorts : sequence of DataFrame
         Cohorts that meet every claim.
+    before : iterable of Bounds
+        Proven before: of this ledger's, no end comes out wider.
     jobs : int
         Processes; the result does not depend on it.
     effort : float
@@ -264,8 +269,10 @@ def run(
     workers: Workers[list[Bounds]] = local(min(jobs, len(tasks)))
     made = workers(partial(_task, problem, tasks, effort), iter(range(len(tasks))))
 
+    proven = {row.name: row for row in before if row.ledger == digest(ledger)}
+
     def keep(rows: Iterable[Bounds]) -> None:
-        known.update({row.name: row for row in rows})
+        known.update({row.name: _tighter(row, proven.get(row.name, row)) for row in rows})
         if out is not None:
             write(out, [known[q.name] for q in everything if q.name in known])
 
@@ -274,7 +281,10 @@ def run(
         tell(f"{number} of {len(waiting)} populations", number / len(waiting))
     ends = {q: (known[q.name].low, known[q.name].high) for q in everything if q.name in known}
     limits = narrow(problem, start | ends)
-    keep(_narrowed(known[q.name], limits[q]) for q in ends)
+    keep(
+        _tighter(row, replace(row, low=low, high=high, low_claims=ARITHMETIC, high_claims=ARITHMETIC))
+        for row, (low, high) in ((known[q.name], limits[q]) for q in ends)
+    )
     return [known[q.name] for q in quantities]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
-from recohort.files import write_text
+from recohort.files import InputError, shown, write_text
 from recohort.ledger import Ledger
 
 __all__ = ["SAME", "Bounds", "Verdict", "as_json", "digest", "read", "summary", "write"]
@@ -86,10 +86,21 @@ def write(out: Path, rows: Iterable[Bounds]) -> None:
 
 
 def read(path: Path) -> list[Bounds]:
-    """Read bounds from a CSV file; none if there is no such file."""
+    """Read bounds from a CSV file; none if there is no such file.
+
+    Raises
+    ------
+    InputError
+        If it is another kind of file.
+    """
     if not path.exists():
         return []
-    table = pd.read_csv(path, dtype={"ledger": str, "endpoint": object})
+    try:
+        table = pd.read_csv(path, dtype={"ledger": str, "endpoint": object})
+    except (OSError, ValueError) as error:
+        raise InputError(f"{shown(path)}: not a table of bounds") from error
+    if list(table.columns) != [field.name for field in fields(Bounds)]:
+        raise InputError(f"{shown(path)}: not a table of bounds")
     rows = [{str(key): item for key, item in row.items()} for row in table.to_dict("records")]
     for row in rows:
         row |= {key: None for key in ("endpoint", "time") if pd.isna(row[key])}
