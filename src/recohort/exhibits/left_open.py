@@ -144,8 +144,8 @@ def diversity_table(measured: pd.DataFrame, ledger: Ledger) -> Html:
     """
     rows = []
     for group, row in zip(groups_of(ledger), measured.to_dict("records"), strict=True):
-        assert (group.endpoint, str(group.population)) == (row["endpoint"], row["group"])
-        curve = f"{who(group.population, ledger)}, {ledger.endpoint_label(group.endpoint)}"
+        assert (group.endpoint, str(group.where)) == (row["endpoint"], row["group"])
+        curve = f"{in_words(group.where, ledger)}, {ledger.endpoint_label(group.endpoint)}"
         apart = (rounded(row[f"distance_{which}"], 1) for which in ("within_start", "between_starts"))
         rows.append((curve, str(row["histories"]), *apart))
     headings = ("Curve", "Histories", "Apart, of one start", "Apart, of two starts")

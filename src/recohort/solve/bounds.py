@@ -150,12 +150,8 @@ class _Group:
 
 def _tighter(row: Bounds, other: Bounds) -> Bounds:
     """Return a row with the narrower ends of two, each proven, and the furthest patients of both."""
-    low, low_claims = (row.low, row.low_claims)
-    if other.low > low + SAME:
-        low, low_claims = other.low, other.low_claims
-    high, high_claims = (row.high, row.high_claims)
-    if other.high < high - SAME:
-        high, high_claims = other.high, other.high_claims
+    low, low_claims = _narrower((row.low, row.low_claims), (other.low, other.low_claims), -1)
+    high, high_claims = _narrower((row.high, row.high_claims), (other.high, other.high_claims), 1)
     determined = high - low < SAME
     verdict: Verdict = "determined" if determined else "bounded"
     known = [
@@ -174,6 +170,13 @@ def _tighter(row: Bounds, other: Bounds) -> Bounds:
         high_found=max(known, default=high if determined else math.nan),
         verdict=row.verdict if (low, high) == (row.low, row.high) else verdict,
     )
+
+
+def _narrower(one: tuple[float, str], other: tuple[float, str], sense: int) -> tuple[float, str]:
+    """Return the narrower of two ends; of two alike the one that says on which claims it rests."""
+    if abs(one[0] - other[0]) < SAME:
+        return (one[0], other[1] if one[1] == ARITHMETIC else one[1])
+    return min(one, other, key=lambda end: sense * end[0])
 
 
 def _parts(problem: Problem) -> tuple[npt.NDArray[np.bool_], ...]:
@@ -263,13 +266,13 @@ def run(
             tuple(claim for count in known_counts(ledger, problem.types) for claim in count.claims)
         )
     tell("arithmetic", 0.0)
-    start = quick_bounds(problem, _related(everything, quantities))
+    proven = {row.name: row for row in before if row.ledger == digest(ledger)}
+    ends = {q: (proven[q.name].low, proven[q.name].high) for q in everything if q.name in proven}
+    start = quick_bounds(problem, _related(everything, quantities), ends)
     inner = _values(quantities, ledger, cohorts)
     tasks = tuple((group, _kept(start, group), _kept(inner, group)) for group in waiting)
     workers: Workers[list[Bounds]] = local(min(jobs, len(tasks)))
     made = workers(partial(_task, problem, tasks, effort), iter(range(len(tasks))))
-
-    proven = {row.name: row for row in before if row.ledger == digest(ledger)}
 
     def keep(rows: Iterable[Bounds]) -> None:
         known.update({row.name: _tighter(row, proven.get(row.name, row)) for row in rows})

@@ -26,15 +26,21 @@ Ends = tuple[float, float]
 MOST_LADDERS = 10**6
 
 
-def quick_bounds(problem: Problem, quantities: tuple[Quantity, ...]) -> dict[Quantity, Ends]:
-    """Bound quantities from the printed rates of their own curves, then from each other."""
+def quick_bounds(
+    problem: Problem, quantities: tuple[Quantity, ...], known: Mapping[Quantity, Ends] | None = None
+) -> dict[Quantity, Ends]:
+    """Bound quantities from the rates of their own curves and what is known of them, then from each other."""
     counts = _counts(problem, quantities)
     everybody: dict[Condition, Ends] = {}
     for quantity in quantities:
         where, printed = quantity.population.where, counts[_names(problem, quantity)]
         if where not in everybody:
             everybody[where] = printed.extreme(where, -1), printed.extreme(where, 1)
-    return narrow(problem, {q: _alone(problem, q, everybody[q.population.where]) for q in quantities})
+    found = {q: _alone(problem, q, everybody[q.population.where]) for q in quantities}
+    for quantity, (low, high) in (known or {}).items():
+        if quantity in found:
+            found[quantity] = max(low, found[quantity][0]), min(high, found[quantity][1])
+    return narrow(problem, found)
 
 
 def narrow(problem: Problem, bounds: Mapping[Quantity, Ends]) -> dict[Quantity, Ends]:
