@@ -84,6 +84,8 @@ def readings_in_words(found: Json) -> str:
     if alike:
         names = " or by ".join(f"“{changes_in_words(one['changed'])}”" for one in alike)
         said.append(f"**Most is explained with least by {names}: {best[0]['fewest']} are left.**")
+        if len(alike) > 1 and all(len(reading["changed"]) == 1 for reading in tried):
+            said.append("These exclude each other, so there was nothing to try together.")
     else:
         said.append("**No other reading is shown to need fewer.**")
     if open_ := sum(not reading["fewest_is_enough"] for reading in tried):
