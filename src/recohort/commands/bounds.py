@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from recohort.commands.reports import complain, naming
 from recohort.files import InputError, check_writable, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import pandas as pd
 
     from recohort.ledger import Ledger
@@ -51,16 +54,17 @@ def run(options: argparse.Namespace) -> int:
     if options.known is not None and not options.known.exists():
         raise InputError(f"{shown(options.known)}: no such file")
     before = bounds.read(options.known) if options.known is not None else []
-    cohorts = [patients for path in options.cohorts for patients in _cohorts_in(path, ledger)]
+    jobs = processes(options)
     try:
         with naming(options.ledger), terminal.progress() as tell:
+            cohorts = [one for path in options.cohorts for one in _cohorts_in(path, ledger, jobs, tell)]
             rows = bounds.run(
                 ledger,
                 options.out,
                 only=options.only,
                 cohorts=cohorts,
                 before=before,
-                jobs=processes(options),
+                jobs=jobs,
                 tell=tell,
             )
     except Contradiction as error:
@@ -69,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
             f"{', '.join(error.claims[:8])}{', ...' if len(error.claims) > 8 else ''}",
             NOT_MET,
         )
+    if not rows:
+        raise InputError(f"--only {options.only[:60]!r}: no quantity has this in its name")
     if options.json:
         terminal.print_json({"ledger": shown(options.ledger), "bounds": bounds.as_json(rows)})
     else:
@@ -77,17 +83,31 @@ def run(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _cohorts_in(path: Path, ledger: Ledger) -> list[pd.DataFrame]:
+def _cohorts_in(
+    path: Path, ledger: Ledger, jobs: int, tell: Callable[[str, float], None]
+) -> list[pd.DataFrame]:
     """Read one cohort or many, all of which must meet every claim."""
-    from recohort import check, cohort, ensemble
+    from recohort import cohort, ensemble
+    from recohort.solve.workers import Workers, local
 
-    many = path.suffix == ".parquet"
-    found = (
-        [one for _, one in ensemble.each(ensemble.read(path, ledger))]
-        if many
-        else [cohort.read(path, ledger)]
-    )
-    for number, patients in enumerate(found, 1):
-        if check.scorecard(check.check(patients, ledger))["not reproduced"]:
-            raise InputError(f"{shown(path)}: cohort {number} does not meet every claim; see recohort check")
+    tell(f"checking {shown(path)}", 0.0)
+    if path.suffix == ".parquet":
+        found = [one for _, one in ensemble.each(ensemble.read(path, ledger))]
+    else:
+        found = [cohort.read(path, ledger)]
+    shares = min(jobs, len(found)) or 1
+    workers: Workers[list[int]] = local(shares)
+    unmet = [
+        n for _, some in workers(partial(_unmet, ledger, found, shares), iter(range(shares))) for n in some
+    ]
+    if unmet:
+        raise InputError(f"{shown(path)}: cohort {min(unmet)} does not meet every claim; see recohort check")
     return found
+
+
+def _unmet(ledger: Ledger, found: Sequence[pd.DataFrame], shares: int, first: int) -> list[int]:
+    """Check every so many cohorts; return the numbers, from 1, of those that miss a claim."""
+    from recohort.check import check, scorecard
+
+    mine = range(first, len(found), shares)
+    return [n + 1 for n in mine if scorecard(check(found[n], ledger))["not reproduced"]]

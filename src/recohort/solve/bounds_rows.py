@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,9 +14,22 @@ import pandas as pd
 from recohort.files import InputError, shown, write_text
 from recohort.ledger import Ledger
 
-__all__ = ["SAME", "Bounds", "Verdict", "as_json", "digest", "read", "summary", "write"]
+__all__ = [
+    "ARITHMETIC",
+    "SAME",
+    "Bounds",
+    "Verdict",
+    "as_json",
+    "digest",
+    "read",
+    "summary",
+    "tighter",
+    "write",
+]
 
 Verdict = Literal["determined", "bounded", "free"]
+ARITHMETIC = "arithmetic"
+"""What a bound rests on that needed no search over orders, see :mod:`recohort.solve.quick_bounds`."""
 SAME = 1e-6
 """Survival closer than this is the same; two products of so few factors differ by more."""
 
@@ -33,8 +46,7 @@ class Bounds:
     low, high : float
         Proven; NaN where the population may be empty.
     low_claims, high_claims : str
-        The claims on which the bound rests, see `Relaxation.name`; `arithmetic` if it needed no search
-        over orders, see :mod:`recohort.solve.quick_bounds`.
+        The claims on which the bound rests, see `Relaxation.name`, or `ARITHMETIC`.
     low_found, high_found : float
         The furthest patients that were found; NaN if none were. Where this is the bound it is *reached*.
         What is determined is reached by whoever meets the claims, so it counts as found.
@@ -69,6 +81,37 @@ class Bounds:
     def high_reached(self) -> bool:
         """Whether the maximum is known to be reached."""
         return abs(self.high - self.high_found) < SAME
+
+
+def tighter(row: Bounds, other: Bounds) -> Bounds:
+    """Return a row with the narrower ends of two, each proven, and the furthest patients of both."""
+    low, low_claims = _narrower((row.low, row.low_claims), (other.low, other.low_claims), -1)
+    high, high_claims = _narrower((row.high, row.high_claims), (other.high, other.high_claims), 1)
+    determined = high - low < SAME
+    verdict: Verdict = "determined" if determined else "bounded"
+    known = [
+        value
+        for each in (row, other)
+        for value in (each.low_found, each.high_found, each.low_inner, each.high_inner)
+        if low - SAME <= value <= high + SAME
+    ]
+    return replace(
+        row,
+        low=low,
+        high=high,
+        low_claims=low_claims,
+        high_claims=high_claims,
+        low_found=min(known, default=low if determined else math.nan),
+        high_found=max(known, default=high if determined else math.nan),
+        verdict=row.verdict if (low, high) == (row.low, row.high) else verdict,
+    )
+
+
+def _narrower(one: tuple[float, str], other: tuple[float, str], sense: int) -> tuple[float, str]:
+    """Return the narrower of two ends; of two alike the one that says on which claims it rests."""
+    if abs(one[0] - other[0]) < SAME:
+        return (one[0], other[1] if one[1] == ARITHMETIC else one[1])
+    return min(one, other, key=lambda end: sense * end[0])
 
 
 def digest(ledger: Ledger) -> str:
