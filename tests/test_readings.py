@@ -124,6 +124,20 @@ def test_options_that_nothing_follows_are_listed(found: tuple[Audit, Readings]) 
     )
 
 
+def test_what_makes_things_worse_is_not_pursued(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of twelve, 2 are 17 % and 5 are 42 % if rounded: cut off, three are wrong instead of one."""
+    rounded = [{"count_percent": "2 (17)", "where": {"arm": "c"}}]
+    rounded += [{"count_percent": "5 (42)", "where": {"arm": arm}} for arm in "ab"]
+    cut = {"conventions": {"rounding": CONVENTIONS["rounding"]}}
+    base = audit(Ledger.model_validate(document([*CLAIMS[2:4], *rounded]) | cut), settings=FAST)
+    monkeypatch.setattr(recohort.solve.readings, "audit_again", None)
+    (worse,) = readings(base, settings=FAST).tried
+    assert (base.fewest, worse.audit.fewest) == (1, 3)
+    (part,) = (f for f in worse.audit.findings if f.name != "tables")
+    assert (part.fewest, part.complete, part.undecided) == (0, False, ((),))
+    assert not shown(worse.audit, base)
+
+
 def test_several_processes_find_the_same(found: tuple[Audit, Readings]) -> None:
     base, others = found
     again = readings(base, settings=FAST, jobs=2)

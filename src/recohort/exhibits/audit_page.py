@@ -8,7 +8,7 @@ from typing import Any
 from recohort.conditions import Condition
 from recohort.exhibits.conflicts import reprinted
 from recohort.exhibits.markup import Html, claim_link, element
-from recohort.exhibits.proofs import FEW
+from recohort.exhibits.proofs import FEW, in_one_line
 from recohort.exhibits.reference import about, in_words
 from recohort.exhibits.tables import simple
 from recohort.ledger import Ledger
@@ -93,11 +93,18 @@ def readings_in_words(found: Json) -> str:
             f"Where the fewest are not known exactly ({open_}), fewer than the first number are proven not "
             "to do; that the second do, a cohort shows."
         )
+    if worse := sum(any(map(_not_audited, reading["parts"])) for reading in tried):
+        said.append(f"An audit that had come to more than {found['fewest']} ended there ({worse}).")
     if left_out:
         said.append(
             f"What these options would change cannot be tried: {'; '.join(map(changes_in_words, left_out))}."
         )
     return " ".join(said)
+
+
+def _not_audited(part: Json) -> bool:
+    """Whether it is not even known that a part needs no amendment."""
+    return not part["fewest"] and not part["repairs"]
 
 
 def _cost(reading: Json) -> tuple[int, int]:
@@ -163,14 +170,12 @@ def _histories(conflict: Json, ledger: Ledger) -> Iterator[Html]:
     """Yield the table of histories that the rates of a conflict leave."""
     rows: list[tuple[str, str, str | Html]] = []
     for row in conflict["histories"]:
-        each = "; ".join(", ".join(map(str, ladder)) or "no event" for ladder in row["at_risk"])
+        each: str | Html = in_one_line(row["at_risk"]) or "too many to list"
         claim = ledger.claim(row["claim"])
         of = f"{claim.printed} of {row['patients']}, {ledger.endpoint_label(str(claim.endpoint))}"
         if len(row["at_risk"]) > FEW:
-            listed: str | Html = element("details", element("summary", "all of them"), each)
-        else:
-            listed = each or "too many to list"
-        rows.append((of, str(row["number"]), listed))
+            each = element("details", element("summary", "all of them"), each)
+        rows.append((of, str(row["number"]), each))
     yield simple("What each rate leaves by itself", ("Printed", "Histories", "At risk at each event"), rows)
 
 

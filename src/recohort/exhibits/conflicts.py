@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from recohort.exhibits.numbers import rounded
-from recohort.exhibits.proofs import FEW, Remaining, proof, remaining
+from recohort.exhibits.proofs import FEW, Remaining, in_one_line, proof, remaining
 from recohort.solve.cpsat import PROVER
 from recohort.solve.readings import best, in_words, shown
 from recohort.solve.statements import taken_for_granted
@@ -149,10 +149,9 @@ def _histories(finding: Finding, conflict: Iterable[int]) -> tuple[Remaining, ..
 
 def _left(row: Remaining, ledger: Ledger) -> str:
     """Say what one rate leaves."""
-    each = "; ".join(", ".join(map(str, ladder)) or "none" for ladder in row.at_risk)
-    listed = f": events with {each} at risk" if 0 < len(row.at_risk) <= FEW else ""
+    each = f"; at risk at each event: {in_one_line(row.at_risk)}" if 0 < len(row.at_risk) <= FEW else ""
     number = f"{row.number} {'history' if row.number == 1 else 'histories'}"
-    return f"“{ledger.claim(row.claim).printed}” of {row.patients} leaves {number}{listed}"
+    return f"“{ledger.claim(row.claim).printed}” of {row.patients} leaves {number}{each}"
 
 
 def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:

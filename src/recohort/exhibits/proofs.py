@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from recohort.conditions import Condition
     from recohort.ledger import Claim, Ledger
 
-__all__ = ["FEW", "Remaining", "proof", "remaining"]
+__all__ = ["FEW", "Remaining", "in_one_line", "proof", "remaining"]
 
 HALF = 50.0
 MANY = 200
@@ -69,6 +69,11 @@ def remaining(claims: Iterable[tuple[Claim, int | None]]) -> tuple[Remaining, ..
         if len(found) <= MOST_COUNTED:
             rows.append(Remaining(claim.id, n, len(found), tuple(found) if len(found) <= MOST_SHOWN else ()))
     return tuple(rows)
+
+
+def in_one_line(at_risk: Iterable[Iterable[int]]) -> str:
+    """Write the patients at risk at each event, history by history: ``13, 12; 13, 9``."""
+    return "; ".join(", ".join(map(str, history)) or "no event" for history in at_risk)
 
 
 def proof(claims: Sequence[Claim], ledger: Ledger, sizes: Sequence[int | None] = ()) -> str | None:

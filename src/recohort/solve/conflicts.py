@@ -29,7 +29,7 @@ from recohort.solve.problem import SizeTarget, Test, curves_of
 from recohort.solve.statements import Attainable, Change, Finding, Statement, finding
 from recohort.solve.witness import cohort_of
 
-__all__ = ["attainable", "audit_again", "audit_part"]
+__all__ = ["attainable", "audit_again", "audit_part", "not_audited"]
 
 LONGER, PATIENCE = 4, 10
 """A question on which it depends whether all repairs are known is given so many times the limit, and its
@@ -113,6 +113,12 @@ def audit_again(
         explorer.ask(frozenset(k for ids, k in place.items() if ids not in amended))
     explorer.explore(_easier(part))
     return finding(part.name, part.statements, explorer)
+
+
+def not_audited(part: Part) -> Finding:
+    """Stand for a part that nothing was asked about: perhaps all of it can hold, which is not known."""
+    unknown = (None,) * len(part.statements)
+    return Finding(part.name, part.statements, (), (), (), 0, complete=False, undecided=((),), sizes=unknown)
 
 
 def _known(part: Part, cohorts: Iterable[pd.DataFrame]) -> Iterator[Verdict[pd.DataFrame]]:

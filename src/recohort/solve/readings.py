@@ -1,7 +1,8 @@
 """An audit repeated under other conventions: which reading of a paper explains most with least.
 
 Conventions are changed one at a time; those changes that help, or may, are then tried together, at most one
-of each convention. What a change does not touch is not audited again.
+of each convention. What a change does not touch is not audited again, and an audit ends where it is clear
+that the change makes things worse.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import pandas as pd
 
 from recohort.ledger import Ledger
 from recohort.solve.audit import Audit, audited_parts, join
-from recohort.solve.conflicts import audit_again
+from recohort.solve.conflicts import audit_again, not_audited
 from recohort.solve.conventions import Alternative, alternatives, months, under
 from recohort.solve.instance import Settings
 from recohort.solve.kept import Kept
@@ -89,7 +90,7 @@ def shown(audit: Audit, base: Audit) -> bool:
     """
     if audit.reached:
         return True
-    enough = all(finding.repairs or not finding.fewest for finding in audit.findings)
+    enough = all(finding.repairs or not (finding.fewest or finding.undecided) for finding in audit.findings)
     return enough and set(audit.left_out) <= set(base.left_out)
 
 
@@ -207,7 +208,7 @@ class _Again:
         return join(self.ledger(changed), list(findings), self.cohorts, self.settings.seconds)
 
     def audit(self, changed: Changed) -> tuple[Finding, ...]:
-        """Audit the tables, then the parts."""
+        """Audit the tables, then the parts, as long as no more must be amended than without any change."""
         ledger, other = under(self.base.ledger, self.settings, changed)
         findings = [audit_tables(ledger, self.cohorts, seconds=other.seconds, most=MOST_OF_TABLES)]
         for part in audited_parts(ledger, findings[0]):
@@ -215,6 +216,8 @@ class _Again:
             before = self.before.get(like.name)
             if before is not None and _question(part, other) == _question(before, self.settings):
                 findings.append(like)
+            elif sum(finding.fewest for finding in findings) > self.base.fewest:
+                findings.append(not_audited(part))
             else:
                 findings.append(audit_again(part, like, other, self.cohorts))
         return tuple(findings)
