@@ -13,13 +13,17 @@ import numpy as np
 import pytest
 from ortools.sat.python import cp_model
 
-from recohort import cli, paths, terminal
+from conftest import TOY
+from recohort import cli, ensemble, paths, terminal
 from recohort.conditions import Population
-from recohort.ledger import Convention, Ledger
+from recohort.ledger import Convention, Ledger, load
 from recohort.solve import bounds, order_bounds
 from recohort.solve.demands import build
+from recohort.solve.draws import Plan, Settings
 from recohort.solve.order_bounds import Contradiction
 from recohort.solve.quantities import Quantity, asked
+from recohort.solve.sample import Folder, sample
+from recohort.solve.workers import local
 
 MONTH, LAST = 16, 24
 
@@ -251,6 +255,25 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     (row,) = json.loads(capsys.readouterr().out)["bounds"]
     assert code == 0
     assert row["low"] <= row["low_inner"] <= row["high_inner"] <= row["high"]
+
+
+def test_what_is_asked_for_and_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bounds", "--only", "no such"]) == 2
+    assert capsys.readouterr().err == "recohort bounds: --only 'no such': no quantity has this in its name\n"
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_cohort_that_misses_a_claim_is_refused(
+    jobs: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, many = tmp_path / "toy.yaml", tmp_path / "many.parquet"
+    file.write_text(TOY, encoding="utf-8")
+    ledger = load(file)
+    plan = Plan(ledger, 1, Settings(cohorts=3))
+    made = list(sample(plan, 3, local(1), Folder(tmp_path / "starts", plan)).cohorts)
+    ensemble.write([made[0], made[1].assign(os_event=0), made[2]], ledger, many, {})
+    assert cli.main(["bounds", "--ledger", str(file), "--cohorts", str(many), "--jobs", jobs]) == 2
+    assert "cohort 2 does not meet every claim" in capsys.readouterr().err
 
 
 def _two_curves() -> Ledger:

@@ -19,6 +19,7 @@ from recohort.estimators import kaplan_meier
 from recohort.ledger import Ledger
 from recohort.solve import bounds, cases, order_bounds, parts
 from recohort.solve.audit import audit
+from recohort.solve.bounds_rows import SAME
 from recohort.solve.clashes import clash
 from recohort.solve.demands import build
 from recohort.solve.instance import WEIGHTS, Settings
@@ -77,7 +78,7 @@ def test_bounds_hold_what_is_true_of_known_patients(seed: int, impose: Impose) -
     assert len(some) == len(found) > 0
     for quantity in some:
         row, truth = found[quantity.name], _true(quantity, patients, ledger)
-        assert math.isnan(truth) or row.low - bounds.SAME <= truth <= row.high + bounds.SAME, row
+        assert math.isnan(truth) or row.low - SAME <= truth <= row.high + SAME, row
 
 
 def _true(quantity: Quantity, patients: pd.DataFrame, ledger: Ledger) -> float:
