@@ -24,6 +24,7 @@ from recohort.ledger import Ledger
 from recohort.solve import attribute_model, oracle
 from recohort.solve.annealed import patients_for
 from recohort.solve.audit import Audit, audit
+from recohort.solve.changes import smallest_change
 from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
 from recohort.solve.conflicts import attainable
 from recohort.solve.instance import Settings
@@ -475,6 +476,34 @@ def test_attainable_p_values_are_those_of_a_complete_enumeration() -> None:
     values, proven = attainable(part, set(kept), first["fig2.rfs.p"], FAST)
     assert proven
     assert [round(p, 3) for p in values] == [0.280, 0.323, 0.373]
+
+
+def test_if_the_thirteenth_stayed_one_rate_could_give_way_instead() -> None:
+    """Fact 9's third repair, 52 % to 58 % alone: oracle as before.
+
+    Who did not respond and is in neither group of Figure 2 left before the landmark, as the ledger reads it.
+    Here somebody marked is left out of the figure instead, and may have stayed.
+    """
+    written = yaml.safe_load(paths.LEDGER.read_text("utf-8"))
+    untransplanted = {"response": "nonresponder", "hsct": 0}
+    written["attributes"]["in_figure"] = {"label": "In Figure 2", "levels": ["yes", "no"],
+                                          "where": untransplanted}  # fmt: skip
+    for claim in written["claims"]:
+        where = claim.get("where", {})
+        if claim["id"].startswith(("fig2.", "fig2key.")) and where.get("response") == "nonresponder":
+            for group in (g for g in [where, *claim.get("groups", [])] if g.get("hsct") == 0):
+                group["in_figure"] = "yes"
+    left_out = {"count": "1", "where": untransplanted | {"in_figure": "no"}}
+    written["claims"].append({"id": "left_out", "at": "nowhere"} | left_out)
+    part = parts_of(as_printed(Ledger.model_validate(written)))[0]
+    first = {claim.id: k for k, s in enumerate(part.statements) for claim in s.claims}
+    kept = part.on_same_endpoint(first["fig2.rfs.p"])
+    rate = first["fig1.rfs.nonresponder.2y"]
+    assert oracle.prove(part, kept, FAST).status == "infeasible"
+    change = smallest_change(part, kept - {rate}, (rate,), FAST, [])
+    assert change is not None
+    assert change.proven
+    assert [round(value) for values in change.values for value in values] == [58]
 
 
 # --- the committed audit ----------------------------------------------------------------------------
