@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup
 from lifelines import KaplanMeierFitter
 
 from recohort.conditions import Population
-from recohort.exhibits import open_exhibits, percent
+from recohort.exhibits import left_open, open_exhibits, percent
 from recohort.exhibits.left_open import at_risk_figure, bounds_table, envelope, envelopes, range_text
 from recohort.ledger import Ledger
 from recohort.solve.bounds import Bounds
@@ -81,3 +81,13 @@ def test_envelope_by_hand() -> None:
     low, high = envelope(whole, 2, "os", Population(), ledger, np.array([0.0, 1, 2, 3, 4]))
     assert low == pytest.approx([1, 0.5, 0.5, 0, 0])
     assert high == pytest.approx([1, 1, 0.5, 0.5, 0.5])
+
+
+def test_an_envelope_is_drawn_by_its_corners() -> None:
+    """However fine the grid, a fall takes two points and nothing else any."""
+    grid, high = np.arange(0, 3.01, 0.01), np.where(np.arange(0, 3.01, 0.01) < 2 - 1e-9, 1.0, 0.5)
+    times, heights = left_open._corners(grid, high)
+    assert times == pytest.approx([0, 2, 2, 3])
+    assert heights == pytest.approx([1, 1, 0.5, 0.5])
+    flat = left_open._corners(grid, np.ones(grid.size))
+    assert [list(part) for part in flat] == [[0, grid[-1]], [1, 1]]

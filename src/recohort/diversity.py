@@ -37,7 +37,7 @@ from recohort.solve.workers import Workers, local
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from recohort.conditions import Condition
+    from recohort.conditions import Population
     from recohort.ledger import Ledger
 
     Floats = npt.NDArray[np.float64]
@@ -81,13 +81,13 @@ class Group(NamedTuple):
     """A curve of the ledger: an endpoint, and who is followed."""
 
     endpoint: str
-    where: Condition
+    population: Population
 
 
 def groups_of(ledger: Ledger) -> list[Group]:
-    """Return the groups whose survival the ledger prints, each once, everyone first."""
-    found = {Group(c.endpoint, c.where): None for c in ledger.claims if c.survival is not None and c.endpoint}
-    return list(found)
+    """Return the groups whose survival the ledger prints, each once, in the ledger's order."""
+    printed = [(c.endpoint, ledger.population(c)) for c in ledger.claims if c.survival is not None]
+    return list(dict.fromkeys(Group(endpoint, who) for endpoint, who in printed if endpoint))
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def look(tables: Sequence[pd.DataFrame], ledger: Ledger, group: Group) -> Seen:
     grid = np.linspace(0, _horizon(ledger), POINTS)
     histories, curves, sizes = [], [], []
     for table in tables:
-        inside = cohort.members(table, group.where, ledger)
+        inside = cohort.members(table, group.population, ledger)
         time, event = (column[inside] for column in survival_columns(table, ledger, group.endpoint))
         curves.append(estimators.kaplan_meier(time, event).on(grid + 1e-9))
         died = np.sort(time[event == 1])
@@ -190,9 +190,9 @@ def measure(tables: Sequence[pd.DataFrame], starts: Sequence[int], ledger: Ledge
         low, high = np.quantile(lived, [0.05, 0.95])
         rows.append(
             [
-                group.endpoint, str(group.where), seen.patients, start.size, int(np.count_nonzero(starts)),
-                len(set(seen.histories)), _mean(apart[same]), _mean(apart[~same]),
-                float(lived.mean()), float(lived.std(ddof=1)), float(low), float(high),
+                group.endpoint, str(group.population), seen.patients, start.size,
+                int(np.count_nonzero(starts)), len(set(seen.histories)), _mean(apart[same]),
+                _mean(apart[~same]), float(lived.mean()), float(lived.std(ddof=1)), float(low), float(high),
                 correlation, effective_size(correlation, start),
             ]
         )  # fmt: skip

@@ -144,8 +144,8 @@ def diversity_table(measured: pd.DataFrame, ledger: Ledger) -> Html:
     """
     rows = []
     for group, row in zip(groups_of(ledger), measured.to_dict("records"), strict=True):
-        assert (group.endpoint, str(group.where)) == (row["endpoint"], row["group"])
-        curve = f"{in_words(group.where, ledger)}, {ledger.endpoint_label(group.endpoint)}"
+        assert (group.endpoint, str(group.population)) == (row["endpoint"], row["group"])
+        curve = f"{who(group.population, ledger)}, {ledger.endpoint_label(group.endpoint)}"
         apart = (rounded(row[f"distance_{which}"], 1) for which in ("within_start", "between_starts"))
         rows.append((curve, str(row["histories"]), *apart))
     headings = ("Curve", "Histories", "Apart, of one start", "Apart, of two starts")
@@ -302,7 +302,16 @@ def _at(grid: np.ndarray, low: np.ndarray, high: np.ndarray, time: float) -> tup
 
 def _draw_envelope(ax: Axes, grid: np.ndarray, low: np.ndarray, high: np.ndarray, style: int) -> None:
     colour = STYLES[style].colour
-    ax.fill_between(
-        grid, low, high, step="post", color=colour, alpha=0.22, linewidth=0, gid=f"envelope-{style}"
-    )
-    ax.plot(grid, low, grid, high, color=colour, linewidth=0.5, drawstyle="steps-post")
+    (low_times, lowest), (high_times, highest) = _corners(grid, low), _corners(grid, high)
+    ax.fill(
+        [*low_times, *high_times[::-1]], [*lowest, *highest[::-1]],
+        color=colour, alpha=0.22, linewidth=0, gid=f"envelope-{style}",
+    )  # fmt: skip
+    ax.plot(low_times, lowest, high_times, highest, color=colour, linewidth=0.5)
+
+
+def _corners(grid: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the corners of a falling staircase: a page is the lighter, the fewer points it draws."""
+    falls = 1 + np.flatnonzero(np.diff(values))
+    times = np.r_[grid[0], np.repeat(grid[falls], 2), grid[-1]]
+    return times, np.repeat(values[np.r_[0, falls]], 2)
