@@ -249,6 +249,30 @@ def test_resumes_and_drops_what_is_stale(tmp_path: Path) -> None:
     assert {row.ledger for row in bounds.read(out)} == {row.ledger for row in other}
 
 
+def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, out = _ledger([_rate(27, "os"), _rate(50, "os", {"arm": "a"})], 5), tmp_path / "bounds.csv"
+    whole = bounds.run(ledger, jobs=1)
+    told = []
+
+    def interrupt(_what: str, share: float) -> None:
+        told.append(share)
+        if 0 < share < 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bounds.run(ledger, out, jobs=1, tell=interrupt)
+    kept = bounds.read(out)
+    assert 0 < len(kept) < len(whole)
+    asked_again = []
+    bounds_of = bounds.bounds_of
+    monkeypatch.setattr(
+        bounds, "bounds_of", lambda *task: asked_again.extend(q.name for q in task[1]) or bounds_of(*task)
+    )
+    assert [str(row) for row in bounds.run(ledger, out, jobs=1)] == [str(row) for row in whole]
+    assert {row.name for row in kept}.isdisjoint(asked_again)
+    assert len(kept) + len(asked_again) == len(whole)
+
+
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     only = "at risk at 12, rfs: response nonresponder, risk standard"
     code = cli.main(["bounds", "--only", only, "--jobs", "1", "--json", "--cohorts", str(paths.COHORT)])

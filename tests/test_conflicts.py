@@ -18,19 +18,21 @@ import yaml
 
 from recohort import cohort, ledger, paths
 from recohort.cli import main
-from recohort.exhibits.conflicts import to_json
+from recohort.exhibits.conflicts import to_json, to_lines
 from recohort.exhibits.proofs import proof
 from recohort.ledger import Ledger
 from recohort.solve import attribute_model, oracle
 from recohort.solve.annealed import patients_for
 from recohort.solve.audit import Audit, audit
 from recohort.solve.changes import smallest_change
-from recohort.solve.conflict_sets import Explorer, Verdict, minimal_hitting_sets
+from recohort.solve.conflict_sets import SEARCHES, Explorer, Verdict, minimal_hitting_sets
 from recohort.solve.conflicts import attainable
+from recohort.solve.conventions import Alternative, under
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part, parts_of
 from recohort.solve.printed_units import units_off
-from recohort.solve.statements import Change, as_printed
+from recohort.solve.readings import shown
+from recohort.solve.statements import Change, Statement, as_printed, finding
 from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.witness import met_claims
 
@@ -341,9 +343,50 @@ def test_after_the_last_question_no_conflict_is_guessed() -> None:
         looked.append(kept)
         return Verdict("unknown")
 
-    explorer: Explorer[None] = Explorer(6, lambda _kept, _quick: Verdict("unknown"), search=search, most=0)
+    explorer: Explorer[None] = Explorer(6, lambda _kept, _quick: Verdict("unknown"), search=search, most=1)
     assert not explorer.explore().repairs
     assert looked == [frozenset(range(6))]
+
+
+def test_where_questions_are_limited_searches_are_too() -> None:
+    explorer: Explorer[None] = Explorer(
+        2 * SEARCHES,
+        lambda _kept, _quick: pytest.fail("no question is left"),
+        [Verdict("feasible", frozenset({19}))],
+        search=lambda _kept: Verdict("unknown"),
+        most=1,
+    )
+    assert {explorer.look(frozenset({k})).status for k in range(SEARCHES)} == {"unknown"}
+    assert explorer.ask(frozenset({SEARCHES})).status == "unknown"
+    assert explorer.ask(frozenset({19})).status == "feasible"  # known
+
+
+@pytest.mark.parametrize(("pair_is_a_conflict", "fewest"), [(False, 0), (True, 1)])
+def test_where_time_runs_out_nothing_is_said_to_be_enough(pair_is_a_conflict: bool, fewest: int) -> None:
+    """Three statements; of two it may be proven that they cannot hold, of anything else nothing is."""
+
+    def ask(kept: frozenset[int], _: bool) -> Verdict[None]:
+        return Verdict("infeasible" if pair_is_a_conflict and kept >= {0, 1} else "unknown")
+
+    book = as_printed(ledger.load(paths.LEDGER))
+    statements = tuple(Statement((claim,)) for claim in book.claims if claim.kind == "survival")[:3]
+    explorer: Explorer[None] = Explorer(3, ask)
+    explorer.explore()
+    part = finding("made up", statements, explorer)
+    found = Audit(book, (part,), part.fewest, None, None, (), 20.0)
+    said = "\n".join(to_lines(found))
+    assert f"at least {fewest} (proven); that so few do is not proven: " in said
+    assert "left open after 20 s" in said
+    assert "No statement need be amended" not in said
+    assert not shown(found, found)
+    written: Any = to_json(found)
+    assert (written["parts"][0]["fewest"], written["parts"][0]["fewest_is_enough"]) == (fewest, False)
+
+
+def test_where_all_can_hold_that_is_said() -> None:
+    found = _audit([*HALF, MEDIAN])
+    assert found.fewest == 0
+    assert list(to_lines(found))[-1] == "No statement need be amended in any part."
 
 
 def test_supposed_conflicts_are_asked_about() -> None:
@@ -650,3 +693,27 @@ def test_the_order_of_patients_changes_no_conflict_of_tables(
     monkeypatch.setattr(attribute_model, "FINEST_ORDER", 1)
     assert audit_tables(book) == sorted_
     assert sorted_.complete
+
+
+@pytest.mark.parametrize("changed", [{"month_length": "28 days"}, {"rate_reading": "just-after-25-months"}])
+def test_a_committed_reading_comes_again(changed: dict[str, str]) -> None:
+    """Of the non-responders only the P value is left to amend: without it all can hold, with it not."""
+    (reading,) = (one for one in COMMITTED["conventions"]["tried"] if one["changed"] == changed)
+    (written,) = (p for p in reading["parts"] if p["name"].startswith("response nonresponder"))
+    (repair,) = written["repairs"]
+    assert written["fewest"] == len(repair) == 1
+    limits = replace(FAST, seconds=30)
+    other, limits = under(
+        as_printed(ledger.load(paths.LEDGER)), limits, [Alternative(*one) for one in changed.items()]
+    )
+    part = parts_of(other)[0]
+    amended = {k for k, s in enumerate(part.statements) if s.ids == set(repair[0])}
+    explorer = oracle.explorer(part, limits)
+    assert explorer.ask(explorer.everything - amended).status == "feasible"
+    conflict = next(
+        {name for ids in found["claims"] for name in ids}
+        for found in COMMITTED["parts"][1]["conflicts"]
+        if repair[0] in found["claims"]
+    )
+    kept = frozenset(k for k, s in enumerate(part.statements) if s.ids & conflict)
+    assert explorer.ask(kept).status == "infeasible"

@@ -24,7 +24,7 @@ EXAMPLE = ROOT / "examples" / "freireich_1963"
 LEDGER, PLAN = ((EXAMPLE / f"{name}.yaml").read_text("utf-8") for name in ("claims", "design"))
 JARGON = re.compile(r"Input should|pydantic|Value error|Traceback|validation|<class|NoneType|Errno")
 SECONDS = 2.0
-COMMANDS = ("check", "solve", "describe")
+COMMANDS = ("check", "solve", "describe", "conflicts", "bounds", "sample")
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in itertools.pairwise("abcdefghi")
@@ -68,7 +68,7 @@ HOSTILE = {
 TURNS = [
     pytest.param(command, name, id=f"{command}: {name}")
     for number, name in enumerate(HOSTILE)
-    for command in (COMMANDS[number % 3], COMMANDS[(number + 1) % 3])
+    for command in itertools.islice(itertools.cycle(COMMANDS), number % 6, number % 6 + 2)
 ]
 
 
@@ -81,6 +81,9 @@ def refused(command: str, bad: Path, folder: Path) -> str:
         "check": [str(EXAMPLE / "patients.csv"), f"--ledger={bad}", f"--csv={out}"],
         "solve": [f"--ledger={bad}", f"--out={out}"],
         "describe": [str(EXAMPLE / "patients.csv"), f"--design={bad}", f"--out={out}"],
+        "conflicts": [f"--ledger={bad}", f"--out={out}"],
+        "bounds": [f"--ledger={bad}", f"--out={out}"],
+        "sample": [f"--ledger={bad}", f"--out={out}"],
     }[command]
     before = os.times()
     done = subprocess.run(

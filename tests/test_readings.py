@@ -17,12 +17,21 @@ import recohort.solve.readings
 from recohort import estimators
 from recohort.cli import main
 from recohort.ledger import Ledger
+from recohort.solve import conflicts
 from recohort.solve.audit import Audit, audit
 from recohort.solve.conventions import Alternative, alternatives, under
 from recohort.solve.demands import build
 from recohort.solve.instance import Settings
 from recohort.solve.parts import parts_of
-from recohort.solve.readings import Readings, best, in_words, readings, shown
+from recohort.solve.readings import (
+    MOST_OF_PART,
+    MOST_WHERE_WORSE,
+    Readings,
+    best,
+    in_words,
+    readings,
+    shown,
+)
 from recohort.solve.statements import Finding
 from recohort.solve.table_conflicts import audit_tables
 from recohort.solve.witness import cohort_of, met_claims
@@ -124,18 +133,26 @@ def test_options_that_nothing_follows_are_listed(found: tuple[Audit, Readings]) 
     )
 
 
-def test_what_makes_things_worse_is_not_pursued(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_makes_things_worse_is_asked_less(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of twelve, 2 are 17 % and 5 are 42 % if rounded: cut off, three are wrong instead of one."""
+    limits = []
+
+    def noting(*asked: Any, most: int) -> Finding:
+        limits.append(most)
+        return conflicts.audit_again(*asked, most=most)
+
+    monkeypatch.setattr(recohort.solve.readings, "audit_again", noting)
     rounded = [{"count_percent": "2 (17)", "where": {"arm": "c"}}]
     rounded += [{"count_percent": "5 (42)", "where": {"arm": arm}} for arm in "ab"]
     cut = {"conventions": {"rounding": CONVENTIONS["rounding"]}}
     base = audit(Ledger.model_validate(document([*CLAIMS[2:4], *rounded]) | cut), settings=FAST)
-    monkeypatch.setattr(recohort.solve.readings, "audit_again", None)
     (worse,) = readings(base, settings=FAST).tried
-    assert (base.fewest, worse.audit.fewest) == (1, 3)
-    (part,) = (f for f in worse.audit.findings if f.name != "tables")
-    assert (part.fewest, part.complete, part.undecided) == (0, False, ((),))
-    assert not shown(worse.audit, base)
+    assert (base.fewest, worse.audit.fewest) == (1, 4)
+    assert limits == [MOST_WHERE_WORSE]
+    other = {"conventions": {"rate_reading": CONVENTIONS["rate_reading"]}}
+    base = audit(Ledger.model_validate(document(CLAIMS[2:4]) | other), settings=FAST)
+    assert [one.audit.fewest for one in readings(base, settings=FAST).tried] == [0]
+    assert limits == [MOST_WHERE_WORSE, MOST_OF_PART]
 
 
 def test_several_processes_find_the_same(found: tuple[Audit, Readings]) -> None:

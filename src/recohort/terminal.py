@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from recohort.check import Row
     from recohort.ledger import Claim
@@ -106,19 +106,20 @@ def show_claims(claims: Iterable[Claim]) -> None:
     _console().print(table)
 
 
-def show_bounds(rows: Iterable[Bounds]) -> None:
+def show_bounds(rows: Sequence[Bounds]) -> None:
     """Print one line per quantity; an end that is not known to be reached carries a question mark."""
+    inner = ["in cohorts"] if any(isfinite(row.low_inner) for row in rows) else []
     table = Table(box=box.SIMPLE, pad_edge=False)
-    for name in ("quantity", "least", "most", "found", "verdict"):
+    for name in ("quantity", "least", "most", "found", *inner, "verdict"):
         table.add_column(
             name, overflow="fold", justify="left" if name in ("quantity", "verdict") else "right"
         )
     for row in rows:
-        least, most, *found = (
-            _number(number, row.kind) for number in (row.low, row.high, row.low_found, row.high_found)
-        )
-        least, most = least + "?" * (not row.low_reached), most + "?" * (not row.high_reached)
-        table.add_row(row.name, least, most, " to ".join(dict.fromkeys(found)), row.verdict)
+        least = _number(row.low, row.kind) + "?" * (not row.low_reached)
+        most = _number(row.high, row.kind) + "?" * (not row.high_reached)
+        seen = [(row.low_found, row.high_found), (row.low_inner, row.high_inner)][: 1 + len(inner)]
+        ranges = (" to ".join(dict.fromkeys(_number(end, row.kind) for end in ends)) for ends in seen)
+        table.add_row(row.name, least, most, *ranges, row.verdict)
     _console().print(table)
 
 

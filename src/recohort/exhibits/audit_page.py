@@ -84,6 +84,8 @@ def readings_in_words(found: Json) -> str:
     if alike:
         names = " or by ".join(f"“{changes_in_words(one['changed'])}”" for one in alike)
         said.append(f"**Most is explained with least by {names}: {best[0]['fewest']} are left.**")
+        if fewer := sum(reading["fewest"] < best[0]["fewest"] for reading in tried):
+            said.append(f"Whether {counted(fewer, 'other reading')} would leave fewer is not known.")
         if len(alike) > 1 and all(len(reading["changed"]) == 1 for reading in tried):
             said.append("These exclude each other, so there was nothing to try together.")
     else:
@@ -93,18 +95,11 @@ def readings_in_words(found: Json) -> str:
             f"Where the fewest are not known exactly ({open_}), fewer than the first number are proven not "
             "to do; that the second do, a cohort shows."
         )
-    if worse := sum(any(map(_not_audited, reading["parts"])) for reading in tried):
-        said.append(f"An audit that had come to more than {found['fewest']} ended there ({worse}).")
     if left_out:
         said.append(
             f"What these options would change cannot be tried: {'; '.join(map(changes_in_words, left_out))}."
         )
     return " ".join(said)
-
-
-def _not_audited(part: Json) -> bool:
-    """Whether it is not even known that a part needs no amendment."""
-    return not part["fewest"] and not part["repairs"]
 
 
 def _cost(reading: Json) -> tuple[int, int]:

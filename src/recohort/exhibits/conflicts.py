@@ -80,7 +80,7 @@ def _part(finding: Finding, ledger: Ledger) -> dict[str, object]:
             for s in finding.statements
         ],
         "fewest": finding.fewest,
-        "fewest_is_enough": bool(finding.repairs) or not finding.fewest,
+        "fewest_is_enough": bool(finding.repairs),
         "all_smallest_repairs_proven": finding.complete,
         "questions": finding.questions,
         "conflicts": [
@@ -169,10 +169,9 @@ def to_lines(audit: Audit, others: Readings | None = None) -> Iterator[str]:
             for row in () if words else _histories(finding, conflict):
                 yield f"      {_left(row, audit.ledger)}"
             yield from (f"    {line}" for line in _moves(finding, changes))
-        if finding.fewest:
-            sure = "these are all" if finding.complete else "not proven that these are all"
-            yield f"  fewest amendments: {finding.fewest} (proven); {sure}:"
-        yield from (f"    {line}" for line in _repairs(finding) if finding.fewest)
+        if finding.fewest or not finding.repairs:
+            yield f"  fewest amendments: {_fewest(finding, audit.seconds)}"
+            yield from (f"    {line}" for line in _repairs(finding))
         for p in finding.p_values:
             values = ", ".join(f"{value:.3f}" for value in p.values)
             sure = "all, proven" if p.proven else "not proven that these are all"
@@ -208,9 +207,21 @@ def _readings(base: Audit, others: Readings) -> Iterator[str]:
     if chosen is None:
         yield "No other reading is known to need fewer amendments."
     else:
-        yield f"Most with least: {in_words(chosen.changed)}, {counted(chosen.audit.fewest, 'amendment')}."
+        least = f"{in_words(chosen.changed)}, {counted(chosen.audit.fewest, 'amendment')}"
+        fewer = sum(one.audit.fewest < chosen.audit.fewest for one in others.tried)
+        doubt = f"; whether {counted(fewer, 'other reading')} would leave fewer is not known" if fewer else ""
+        yield f"Most with least: {least}{doubt}."
     if others.not_followed:
         yield f"Not followed: {'; '.join(in_words([one]) for one in others.not_followed)}"
+
+
+def _fewest(finding: Finding, seconds: float) -> str:
+    """Say how far the smallest repairs of a part are proven, and what was tried for the rest."""
+    left = f"{counted(len(finding.undecided), 'choice')} left open after {seconds:g} s each"
+    if not finding.repairs:
+        return f"at least {finding.fewest} (proven); that so few do is not proven: {left}"
+    sure = "these are all" if finding.complete else f"not proven that these are all: {left}"
+    return f"{finding.fewest} (proven); {sure}:"
 
 
 def _at_most(audit: Audit) -> str:
@@ -259,15 +270,17 @@ def reprinted(claim: Claim, values: Iterable[float]) -> str:
 
 
 def _whole(audit: Audit) -> Iterator[str]:
-    n = audit.fewest
-    given = taken_for_granted(audit.ledger)
-    yield f"At least {counted(n, 'statement')} must be amended (proven, given {given})."
+    if audit.fewest or not all(finding.repairs for finding in audit.findings):
+        given = taken_for_granted(audit.ledger)
+        yield f"At least {counted(audit.fewest, 'statement')} must be amended (proven, given {given})."
+    else:
+        yield "No statement need be amended in any part."
     if audit.amended is not None:
         enough = "so no fewer will do" if audit.reached else "whether fewer would do is not proven"
         yield f"The cohort amends {counted(len(audit.amended), 'claim')}, repeats counted; {enough}."
     if audit.left_out:
-        tried = "met by the cohort" if audit.reached else "not tried"
-        yield f"Part of no proof, {tried}: {', '.join(audit.left_out)}"
+        tried = "; tried: the cohort meets them" if audit.reached else ", nor tried"
+        yield f"Not proven by themselves{tried}: {', '.join(audit.left_out)}"
 
 
 def _say(statement: Statement) -> str:

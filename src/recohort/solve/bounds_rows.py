@@ -166,6 +166,7 @@ def summary(rows: Sequence[Bounds]) -> str:
     """Say in two sentences how much is determined, and what the bounds leave out."""
     counts = {name: sum(row.verdict == name for row in rows) for name in ("determined", "bounded", "free")}
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    said += " (no narrower limits proven than nobody and everybody)" if counts["free"] else ""
     named = "1 quantity" if len(rows) == 1 else f"{len(rows)} quantities"
     ends = sum(row.low_reached + row.high_reached for row in rows)
     return (

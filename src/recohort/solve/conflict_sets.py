@@ -24,6 +24,8 @@ __all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets", "smallest"
 E = TypeVar("E")
 Set = frozenset[int]
 
+SEARCHES = 10
+"""So many searches in vain weigh as much as a question, where these are limited."""
 GUESSES = 20
 """So many guesses of a conflict may be wrong; each shows patients, and the next is a better one."""
 
@@ -92,7 +94,8 @@ class Explorer(Generic[E]):
     tell : callable, optional
         Told in words what was found.
     most : int, optional
-        After so many questions every further answer is "unknown".
+        After so many questions, or `SEARCHES` times so many searches in vain, every further answer is
+        "unknown", unless what is known answers.
     search : callable, optional
         Looks for a witness, quickly, before the oracle is asked. What it finds none for may be a conflict, as
         small as the search can make it; a small one is easier to prove.
@@ -318,13 +321,19 @@ class Explorer(Generic[E]):
 
     @property
     def _spent(self) -> bool:
-        return self._most is not None and self.calls >= self._most
+        """Whether no question is asked any more."""
+        return self._tired or (self._most is not None and self.calls >= self._most)
+
+    @property
+    def _tired(self) -> bool:
+        """Whether nobody is searched for any more."""
+        return self._most is not None and len(self._missed) >= SEARCHES * self._most
 
     def look(self, kept: Set) -> Verdict[E]:
         """Answer from what is known already, or by the search alone; nothing is searched for twice."""
         if verdict := self._known(kept) or self._missed.get(kept):
             return verdict
-        verdict = self._search(kept) if self._search else Verdict("unknown")
+        verdict = self._search(kept) if self._search and not self._tired else Verdict("unknown")
         if verdict.status == "feasible":
             self.witnesses.append(verdict)
         else:

@@ -29,13 +29,11 @@ from recohort.solve.problem import SizeTarget, Test, curves_of
 from recohort.solve.statements import Attainable, Change, Finding, Statement, finding
 from recohort.solve.witness import cohort_of
 
-__all__ = ["attainable", "audit_again", "audit_part", "not_audited"]
+__all__ = ["attainable", "audit_again", "audit_part"]
 
 LONGER, PATIENCE = 4, 10
 """A question on which it depends whether all repairs are known is given so many times the limit, and its
 cases together so many times that."""
-MOST_QUESTIONS = 30
-"""So many are asked of a part under other conventions; what is then open is called not known."""
 APART = 1e-4
 """Values of a test statistic closer to each other than this are taken as one."""
 MOST_VALUES = 20
@@ -88,7 +86,7 @@ def audit_part(
 
 
 def audit_again(
-    part: Part, like: Finding, settings: Settings, cohorts: Sequence[pd.DataFrame] = ()
+    part: Part, like: Finding, settings: Settings, cohorts: Sequence[pd.DataFrame] = (), *, most: int
 ) -> Finding:
     """Audit a part under other conventions: the fewest amendments alone, from conflicts known before.
 
@@ -99,8 +97,10 @@ def audit_again(
         Of the same statements under the ledger's own conventions.
     settings, cohorts
         As for :func:`audit_part`.
+    most : int
+        So many questions are asked; what is then open is called not known.
     """
-    explorer = oracle.explorer(part, settings, _known(part, cohorts), most=MOST_QUESTIONS)
+    explorer = oracle.explorer(part, settings, _known(part, cohorts), most=most)
     place = {s.ids: k for k, s in enumerate(part.statements)}
     before = [
         [like.statements[k].ids for k in conflict]
@@ -113,12 +113,6 @@ def audit_again(
         explorer.ask(frozenset(k for ids, k in place.items() if ids not in amended))
     explorer.explore(_easier(part))
     return finding(part.name, part.statements, explorer)
-
-
-def not_audited(part: Part) -> Finding:
-    """Stand for a part that nothing was asked about: perhaps all of it can hold, which is not known."""
-    unknown = (None,) * len(part.statements)
-    return Finding(part.name, part.statements, (), (), (), 0, complete=False, undecided=((),), sizes=unknown)
 
 
 def _known(part: Part, cohorts: Iterable[pd.DataFrame]) -> Iterator[Verdict[pd.DataFrame]]:

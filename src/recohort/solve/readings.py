@@ -1,8 +1,8 @@
 """An audit repeated under other conventions: which reading of a paper explains most with least.
 
 Conventions are changed one at a time; those changes that help, or may, are then tried together, at most one
-of each convention. What a change does not touch is not audited again, and an audit ends where it is clear
-that the change makes things worse.
+of each convention. What a change does not touch is not audited again, and where it is clear that the change
+makes things worse, fewer questions are asked.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 
 from recohort.ledger import Ledger
 from recohort.solve.audit import Audit, audited_parts, join
-from recohort.solve.conflicts import audit_again, not_audited
+from recohort.solve.conflicts import audit_again
 from recohort.solve.conventions import Alternative, alternatives, months, under
 from recohort.solve.instance import Settings
 from recohort.solve.kept import Kept
@@ -35,6 +35,10 @@ HURRIED = 0.5
 """Share of the time limit for each question, as there are many readings."""
 MOST_TOGETHER = 12
 """So many combinations of changes that may help are audited, those of most changes last."""
+MOST_OF_PART = 30
+"""So many questions are asked of a part."""
+WORSE, MOST_WHERE_WORSE = 0.2, 5
+"""Share of that limit, and questions, where a change has made things worse already than they were without."""
 MOST_OF_TABLES = 400
 """So many questions are asked of the tables; what is then open is called not known."""
 
@@ -90,7 +94,7 @@ def shown(audit: Audit, base: Audit) -> bool:
     """
     if audit.reached:
         return True
-    enough = all(finding.repairs or not (finding.fewest or finding.undecided) for finding in audit.findings)
+    enough = all(finding.repairs for finding in audit.findings)
     return enough and set(audit.left_out) <= set(base.left_out)
 
 
@@ -208,7 +212,7 @@ class _Again:
         return join(self.ledger(changed), list(findings), self.cohorts, self.settings.seconds)
 
     def audit(self, changed: Changed) -> tuple[Finding, ...]:
-        """Audit the tables, then the parts, as long as no more must be amended than without any change."""
+        """Audit the tables, then the parts."""
         ledger, other = under(self.base.ledger, self.settings, changed)
         findings = [audit_tables(ledger, self.cohorts, seconds=other.seconds, most=MOST_OF_TABLES)]
         for part in audited_parts(ledger, findings[0]):
@@ -216,10 +220,11 @@ class _Again:
             before = self.before.get(like.name)
             if before is not None and _question(part, other) == _question(before, self.settings):
                 findings.append(like)
-            elif sum(finding.fewest for finding in findings) > self.base.fewest:
-                findings.append(not_audited(part))
-            else:
-                findings.append(audit_again(part, like, other, self.cohorts))
+                continue
+            limits, most = other, MOST_OF_PART
+            if sum(finding.fewest for finding in findings) > self.base.fewest:
+                limits, most = dataclasses.replace(other, seconds=WORSE * other.seconds), MOST_WHERE_WORSE
+            findings.append(audit_again(part, like, limits, self.cohorts, most=most))
         return tuple(findings)
 
     def _like(self, part: Part) -> Finding:
