@@ -316,6 +316,34 @@ def test_an_effect_of_an_option_that_is_none_gets_one_line(
     assert "three-years" in said
 
 
+RULE = {"when": {"arm": "c"}, "then": {"sex": "f"}}
+
+
+def choosy(**effect: Any) -> dict[str, Any]:
+    """A ledger in which both of arm c are women by our choice, and one is printed to be a man."""
+    page = document(
+        [{"count": "2", "where": {"arm": "c"}}, {"count": "1", "where": {"arm": "c", "sex": "m"}}]
+    )
+    page["attributes"]["sex"] = {"levels": ["f", "m"]}
+    choice = {"value": "women", "options": ["women", "open"], "amounts_to": {"open": effect}}
+    return page | {"rules": [RULE], "conventions": {"who": choice}}
+
+
+def test_a_rule_that_is_a_choice_is_dropped() -> None:
+    base = audit(Ledger.model_validate(choosy(drops=[RULE])), settings=FAST)
+    (freer,) = readings(base, settings=FAST).tried
+    assert (base.fewest, freer.audit.fewest, shown(freer.audit, base)) == (1, 0, True)
+
+
+def test_a_rule_that_is_none_cannot_be_dropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "ledger.yaml"
+    file.write_text(yaml.safe_dump(choosy(drops=[{"when": {"arm": "c"}, "then": {"sex": "m"}}])))
+    assert main(["conflicts", "--ledger", str(file)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "conventions.who.amounts_to: drops a rule that the ledger has not" in said
+
+
 def _patients(rng: np.random.Generator, n: int, convention: str) -> dict[str, tuple[Any, Any]]:
     """Times (in tenths of months, none on a printed month) and events of patients at random."""
     relapse, death, last, seen = (rng.permutation(60)[:n] * 5 + k for k in (1, 2, 3, 4))

@@ -213,11 +213,14 @@ class Effect(Part):
         Whether an event of an outer endpoint is one of the endpoints within it, too.
     one_last_contact : bool or None
         Whether nested endpoints end at one date of last contact.
+    drops : tuple of Rule
+        Rules of the ledger that need not hold.
     """
 
     months: Annotated[Mapping[Finite, Finite], Field(max_length=20)] = Field(default_factory=dict)
     outer_event_counts: bool | None = None
     one_last_contact: bool | None = None
+    drops: Annotated[tuple[Rule, ...], Field(max_length=20)] = ()
 
 
 class Convention(Part):
@@ -382,6 +385,8 @@ class Ledger(Part):
         """Return the same ledger with other fields (already validated ones)."""
         other = self.model_copy(update=fields)
         other.__dict__.pop("_by_id", None)  # a copy takes along what was computed for the original
+        if fields.keys() & {"attributes", "rules"}:
+            other.__dict__.pop("implications", None)
         return other
 
 

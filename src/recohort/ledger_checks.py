@@ -95,12 +95,14 @@ def _check_conventions(ledger: Ledger) -> None:
             raise MisfitError(
                 ("conventions", name, "value"), f"{str(convention.value)[:60]!r} is not one of {listed}"
             )
-        for option in convention.amounts_to:
+        for option, effect in convention.amounts_to.items():
             if option not in convention.options:
                 near = suggest(str(option), [str(one) for one in convention.options])
                 raise MisfitError(
                     ("conventions", name, "amounts_to"), f"{str(option)[:60]!r} is no option of it; {near}"
                 )
+            if not set(effect.drops) <= set(ledger.rules):
+                raise MisfitError(("conventions", name, "amounts_to"), "drops a rule that the ledger has not")
 
 
 def _conditions(ledger: Ledger) -> Iterator[tuple[Place, Condition]]:

@@ -81,17 +81,19 @@ def under(ledger: Ledger, settings: Settings, changed: Iterable[Alternative]) ->
     """
     conventions = dict(ledger.conventions)
     moved: dict[float, float] = {}
+    rules = ledger.rules
     for one in changed:
         name, option = one
         convention = conventions[name]
         conventions[name] = convention.model_copy(update={"value": option})
         moved |= months(ledger, one)
         if effect := convention.amounts_to.get(option):
+            rules = tuple(rule for rule in rules if rule not in effect.drops)
             if effect.outer_event_counts is not None:
                 settings = dataclasses.replace(settings, inner_counts_outer=effect.outer_event_counts)
             if effect.one_last_contact is not None:
                 settings = dataclasses.replace(settings, one_contact=effect.one_last_contact)
-    other = ledger.changed(conventions=conventions)
+    other = ledger.changed(conventions=conventions, rules=rules)
     claims = [
         claim
         if claim.month is None or other.month(claim.month) not in moved
