@@ -97,8 +97,8 @@ def readings_in_words(found: Json) -> str:
         )
     if left_out:
         said.append(
-            "Other options change who is in a group, where time begins, or how a statistic is computed, which the "
-            f"audit cannot follow: {'; '.join(map(changes_in_words, left_out))}."
+            "Other options change who is in a group, where time begins, or how a statistic is computed, "
+            f"which the audit cannot follow: {'; '.join(map(changes_in_words, left_out))}."
         )
     return " ".join(said)
 
