@@ -53,7 +53,8 @@ class Bounds:
     low_inner, high_inner : float
         The range in the cohorts given, which meet every claim, P values too.
     verdict : str
-        `free` if the bounds are no narrower than 0 to 1, or nobody to everybody.
+        `free` if the bounds are no narrower than 0 to 1, or nobody to everybody in the population (for
+        `patients`: in the study).
     """
 
     name: str

@@ -134,6 +134,8 @@ class _Group:
         found = [v for v in self.found[quantity] if low - SAME <= v <= high + SAME]
         inner = [v for v in self.inner[quantity] if not math.isnan(v)]
         everybody = self.bound[1].get(Quantity("patients", quantity.population), math.inf)
+        if quantity.kind == "patients":
+            everybody = self.problem.ledger.study.patients
         top = 1.0 if quantity.kind == "survival" else everybody
         verdict: Verdict = "determined" if high - low < SAME else "bounded"
         if verdict == "bounded" and low <= SAME and high >= top - SAME:

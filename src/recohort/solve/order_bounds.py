@@ -116,7 +116,7 @@ def relaxations(
     rates = [d for d in every if not isinstance(d, Test) and problem.within(d, part)]
     own = [d for d in rates if isinstance(d, SizeTarget) or d.curve == curve]
     same = [d for d in rates if isinstance(d, SizeTarget) or d.curve.endpoint == curve.endpoint]
-    steps = (("own curve", own, 0.25), ("endpoint", same, 0.5), ("rates", rates, 0.8))
+    steps = (("own curve", own, 0.2), ("endpoint", same, 0.4), ("rates", rates, 0.8))
     tried = -1
     for name, demands, seconds in steps:
         if len(demands) > tried and (curve.endpoint or name == "rates") and (demands or curve.endpoint):
