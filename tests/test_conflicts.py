@@ -344,8 +344,9 @@ def test_after_the_last_question_no_conflict_is_guessed() -> None:
         return Verdict("unknown")
 
     explorer: Explorer[None] = Explorer(6, lambda _kept, _quick: Verdict("unknown"), search=search, most=1)
+    explorer.ask(frozenset({0}))
     assert not explorer.explore().repairs
-    assert looked == [frozenset(range(6))]
+    assert looked == [frozenset({0}), frozenset(range(6))]
 
 
 def test_where_questions_are_limited_searches_are_too() -> None:

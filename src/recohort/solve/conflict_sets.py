@@ -246,7 +246,7 @@ class Explorer(Generic[E]):
         unknown: Verdict[E] = Verdict("unknown")
         if self._search is None:
             return unknown
-        if (verdict := self.ask(kept, quick=True)).status == "feasible":
+        if (verdict := self.look(kept)).status == "feasible":
             return verdict
         if prove is None and self._spent:
             return unknown  # nobody would say whether a guess is right
