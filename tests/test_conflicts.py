@@ -353,13 +353,13 @@ def test_where_questions_are_limited_searches_are_too() -> None:
     explorer: Explorer[None] = Explorer(
         2 * SEARCHES,
         lambda _kept, _quick: pytest.fail("no question is left"),
-        [Verdict("feasible", frozenset({19}))],
+        [Verdict("feasible", frozenset({SEARCHES + 1}))],
         search=lambda _kept: Verdict("unknown"),
         most=1,
     )
     assert {explorer.look(frozenset({k})).status for k in range(SEARCHES)} == {"unknown"}
     assert explorer.ask(frozenset({SEARCHES})).status == "unknown"
-    assert explorer.ask(frozenset({19})).status == "feasible"  # known
+    assert explorer.ask(frozenset({SEARCHES + 1})).status == "feasible"  # known
 
 
 @pytest.mark.parametrize(("pair_is_a_conflict", "fewest"), [(False, 0), (True, 1)])

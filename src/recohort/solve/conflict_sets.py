@@ -24,7 +24,7 @@ __all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets", "smallest"
 E = TypeVar("E")
 Set = frozenset[int]
 
-SEARCHES = 10
+SEARCHES = 6
 """So many searches in vain weigh as much as a question, where these are limited."""
 GUESSES = 20
 """So many guesses of a conflict may be wrong; each shows patients, and the next is a better one."""
