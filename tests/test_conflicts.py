@@ -25,9 +25,10 @@ from recohort.solve import attribute_model, oracle
 from recohort.solve.annealed import patients_for
 from recohort.solve.audit import Audit, audit
 from recohort.solve.changes import smallest_change
-from recohort.solve.conflict_sets import SEARCHES, Explorer, Verdict, minimal_hitting_sets
+from recohort.solve.conflict_sets import SEARCHES, Explorer, Verdict
 from recohort.solve.conflicts import attainable
 from recohort.solve.conventions import Alternative, under
+from recohort.solve.hitting_sets import minimal_hitting_sets
 from recohort.solve.instance import Settings
 from recohort.solve.parts import Part, parts_of
 from recohort.solve.printed_units import units_off

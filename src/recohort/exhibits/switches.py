@@ -19,7 +19,7 @@ from recohort.exhibits.numbers import times
 from recohort.exhibits.reference import about
 from recohort.exhibits.tables import simple
 from recohort.ledger import Claim, Ledger
-from recohort.solve.conflict_sets import minimal_hitting_sets
+from recohort.solve.hitting_sets import minimal_hitting_sets
 
 __all__ = [
     "PRESETS", "Conflict", "Part", "Verdict", "Whole", "conflict_tables", "first_step", "page_data",

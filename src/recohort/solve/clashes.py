@@ -13,8 +13,8 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from recohort.ledger import Claim, Ledger
-from recohort.solve.conflict_sets import smallest
 from recohort.solve.demands import build
+from recohort.solve.hitting_sets import smallest
 from recohort.solve.instance import WEIGHTS, Settings
 from recohort.solve.parts import Part, parts_of
 from recohort.solve.problem import Curve, Query, SizeTarget, Test, UnsupportedClaim, curves_of

@@ -13,13 +13,14 @@ AAAI 2004 (QuickXplain).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Literal, TypeVar
 
+from recohort.solve.hitting_sets import minimal_hitting_sets, smallest
 from recohort.wording import counted
 
-__all__ = ["Explorer", "Findings", "Verdict", "minimal_hitting_sets", "smallest"]
+__all__ = ["Explorer", "Findings", "Verdict"]
 
 E = TypeVar("E")
 Set = frozenset[int]
@@ -369,34 +370,3 @@ class Explorer(Generic[E]):
             self.findings.unminimised.add(conflict)
         self._forget([known for known in self.findings.conflicts if conflict < known])
         return conflict, proofs[conflict]
-
-
-def smallest(some: Sequence[int], infeasible: Callable[[Sequence[int]], bool]) -> list[int]:
-    """Reduce an infeasible set to a minimal one."""
-    return _explain([], list(some), infeasible, changed=False)
-
-
-def _explain(
-    background: list[int], some: list[int], infeasible: Callable[[Sequence[int]], bool], *, changed: bool
-) -> list[int]:
-    """QuickXplain: a minimal part of `some` that is infeasible together with a background."""
-    if changed and infeasible(background):
-        return []
-    if len(some) <= 1:
-        return some
-    half = len(some) // 2
-    first, second = some[:half], some[half:]
-    of_second = _explain(background + first, second, infeasible, changed=bool(first))
-    of_first = _explain(background + of_second, first, infeasible, changed=bool(of_second))
-    return of_first + of_second
-
-
-def minimal_hitting_sets(sets: Sequence[Set]) -> Iterator[Set]:
-    """Yield every minimal set that shares an element with each of some sets, the smallest first."""
-    found: list[Set] = [frozenset()]
-    for one in sets:
-        hitting = [hit for hit in found if hit & one]
-        grown = {hit | {element} for hit in found if not hit & one for element in one}
-        found = hitting + [g for g in grown if not any(h <= g for h in hitting)]
-        found = [g for g in found if not any(other < g for other in found)]
-    yield from sorted(found, key=lambda hit: (len(hit), sorted(hit)))
