@@ -350,6 +350,21 @@ def test_after_the_last_question_no_conflict_is_guessed() -> None:
     assert looked == [frozenset({0}), frozenset(range(6))]
 
 
+def test_where_questions_are_limited_one_repair_is_enough() -> None:
+    """Of two that exclude each other the second is known to be a repair: nobody asks about the first."""
+    asked: list[frozenset[int]] = []
+
+    def ask(kept: frozenset[int], _: bool) -> Verdict[None]:
+        asked.append(kept)
+        return Verdict("infeasible" if kept >= {0, 1} else "unknown")
+
+    explorer: Explorer[None] = Explorer(3, ask, [Verdict("feasible", frozenset({0, 2}))], most=9)
+    explorer.suppose([frozenset({0, 1})])
+    found = explorer.explore()
+    assert (found.fewest, set(found.repairs), found.open) == (1, {frozenset({1})}, {frozenset({0})})
+    assert asked == [frozenset({0, 1})]
+
+
 def test_where_questions_are_limited_searches_are_too() -> None:
     explorer: Explorer[None] = Explorer(
         2 * SEARCHES,

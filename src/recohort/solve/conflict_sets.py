@@ -144,16 +144,23 @@ class Explorer(Generic[E]):
         return self.findings
 
     def _settle(self, part: Set) -> None:
-        """Settle every smallest way to hit the conflicts within a part."""
+        """Settle every smallest way to hit the conflicts within a part.
+
+        Where questions are limited, none is asked once one way is known to be a repair: no fewer will do.
+        """
         found = self.findings
         while True:
             known = [conflict for conflict in found.conflicts if conflict <= part]
             hits = list(minimal_hitting_sets(known))
             smallest = [hit for hit in hits if len(hit) == len(hits[0])]
-            verdicts = {}
+            limited, enough = self._most is not None, False
+            if limited:
+                smallest.sort(key=lambda hit: not self._shown(part - hit))
+            verdicts: dict[Set, Verdict[E]] = {}
             for hit in smallest:
-                verdicts[hit] = self.resolve(part - hit)
-                if verdicts[hit].status == "infeasible":
+                verdicts[hit] = self.look(part - hit) if enough else self.resolve(part - hit)
+                enough |= limited and verdicts[hit].status == "feasible"
+                if verdicts[hit].status == "infeasible" and not enough:
                     self._tell(counted(len(found.conflicts), "conflict"))
                     break
             else:
@@ -340,6 +347,11 @@ class Explorer(Generic[E]):
         else:
             self._missed[kept] = verdict
         return verdict
+
+    def _shown(self, kept: Set) -> bool:
+        """Whether a witness is known."""
+        known = self._known(kept)
+        return known is not None and known.status == "feasible"
 
     def _known(self, kept: Set) -> Verdict[E] | None:
         """Answer from what is known already; nothing never contradicts itself."""
