@@ -89,7 +89,7 @@ def test_committed_bounds_come_out_again(committed: list[bounds.Bounds]) -> None
     """Of one small group and endpoint together, since one bound may follow from another."""
     group = "rfs: response nonresponder, risk standard"
     kept = {row.name: (row.low, row.high) for row in committed if group in row.name}
-    again = bounds.run(ledgers.load(paths.LEDGER), only=group, jobs=1, effort=4)
+    again = bounds.run(ledgers.load(paths.LEDGER), only=group, jobs=1)
     assert {row.name for row in again} == kept.keys()
     assert len(kept) > 5
     for row in again:
