@@ -172,6 +172,6 @@ def summary(rows: Sequence[Bounds]) -> str:
     ends = sum(row.low_reached + row.high_reached for row in rows)
     return (
         f"{named}: {said}. Of {2 * len(rows)} ends, each proven to be an outer bound, {ends} "
-        "are known to be reached by patients who meet all rates and medians; ? marks the others. "
-        "P values take part for small groups only."
+        f"{'is' if ends == 1 else 'are'} known to be reached by patients who meet all rates and "
+        "medians; ? marks the others. P values take part for small groups only."
     )
