@@ -273,6 +273,19 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(kept) + len(asked_again) == len(whole)
 
 
+def test_what_was_known_before_tightens_kept_rows_too(tmp_path: Path) -> None:
+    """A table begun without the known bounds is gone on with: its rows come out no wider than these."""
+    ledger, out = _ledger([_rate(27, "os"), _rate(50, "os", {"arm": "a"})], 5), tmp_path / "bounds.csv"
+    known = bounds.run(ledger, jobs=1)
+    everyone = [row for row in known if row.population == "everyone"]
+    wide = [replace(row, low=0.0, high=1.0) if row.kind == "survival" else row for row in everyone]
+    assert wide != everyone
+    assert len(wide) < len(known)
+    bounds.write(out, wide)
+    again = bounds.run(ledger, out, before=known, jobs=1)
+    assert [(row.low, row.high) for row in again] == [(row.low, row.high) for row in known]
+
+
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     only = "at risk at 12, rfs: response nonresponder, risk standard"
     code = cli.main(["bounds", "--only", only, "--jobs", "1", "--json", "--cohorts", str(paths.COHORT)])

@@ -91,14 +91,14 @@ def run(
     tasks = [(group, {q: start[q] for q in group}, {q: inner[q] for q in group}) for group in waiting]
 
     def keep(rows: Iterable[Bounds]) -> None:
-        done.update({row.name: row for row in rows})
+        done.update({row.name: tighter(row, proven.get(row.name, row)) for row in rows})
         if out is not None:
             write(out, [done[q.name] for q in everything if q.name in done])
 
     workers: Workers[list[Bounds]] = local(min(jobs, len(tasks)))
     made = workers(partial(_task, problem, tasks, effort), iter(range(len(tasks))))
     for number, (_, rows) in enumerate(made, 1):
-        keep(tighter(row, proven.get(row.name, row)) for row in rows)
+        keep(rows)
         tell(f"{number} of {len(waiting)} populations", number / len(waiting))
     keep(_narrowed(problem, start, everything, done))
     return [done[q.name] for q in wanted]
@@ -110,7 +110,8 @@ def _task(problem: Problem, tasks: Sequence[Task], effort: float, number: int) -
 
 def _of(ledger: Ledger, rows: Iterable[Bounds]) -> dict[str, Bounds]:
     """Return the rows that are of a ledger, by the names of their quantities."""
-    return {row.name: row for row in rows if row.ledger == digest(ledger)}
+    mine = digest(ledger)
+    return {row.name: row for row in rows if row.ledger == mine}
 
 
 def _ends(quantities: Iterable[Quantity], rows: Rows) -> dict[Quantity, Ends]:
