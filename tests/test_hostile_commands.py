@@ -68,7 +68,7 @@ HOSTILE = {
 TURNS = [
     pytest.param(command, name, id=f"{command}: {name}")
     for number, name in enumerate(HOSTILE)
-    for command in itertools.islice(itertools.cycle(COMMANDS), number % 6, number % 6 + 2)
+    for command in (COMMANDS[(number + turn) % len(COMMANDS)] for turn in range(2))
 ]
 
 

@@ -152,12 +152,12 @@ class Explorer(Generic[E]):
         while True:
             known = [conflict for conflict in found.conflicts if conflict <= part]
             hits = list(minimal_hitting_sets(known))
-            smallest = [hit for hit in hits if len(hit) == len(hits[0])]
+            hits = [hit for hit in hits if len(hit) == len(hits[0])]
             limited, enough = self._most is not None, False
             if limited:
-                smallest.sort(key=lambda hit: not self._shown(part - hit))
+                hits.sort(key=lambda hit: not self._shown(part - hit))
             verdicts: dict[Set, Verdict[E]] = {}
-            for hit in smallest:
+            for hit in hits:
                 verdicts[hit] = self.look(part - hit) if enough else self.resolve(part - hit)
                 enough |= limited and verdicts[hit].status == "feasible"
                 if verdicts[hit].status == "infeasible" and not enough:

@@ -133,10 +133,12 @@ class _Group:
             raise Contradiction(tuple(dict.fromkeys(c for d in self.problem.demands() for c in d.claims)))
         found = [v for v in self.found[quantity] if low - SAME <= v <= high + SAME]
         inner = [v for v in self.inner[quantity] if not math.isnan(v)]
-        everybody = self.bound[1].get(Quantity("patients", quantity.population), math.inf)
         if quantity.kind == "patients":
-            everybody = self.problem.ledger.study.patients
-        top = 1.0 if quantity.kind == "survival" else everybody
+            top: float = self.problem.ledger.study.patients
+        elif quantity.kind == "survival":
+            top = 1.0
+        else:
+            top = self.bound[1].get(Quantity("patients", quantity.population), math.inf)
         verdict: Verdict = "determined" if high - low < SAME else "bounded"
         if verdict == "bounded" and low <= SAME and high >= top - SAME:
             verdict = "free"
